@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Entries: making them, counting their references, and what becomes of them after the last.
+ *
+ * Who may be here: any thread with a reference in dget() and dput(); lookups that take one from
+ * zero; the shrinker, which takes one from zero under d_lock and then puts it like anybody else.
+ *
+ *  D1	Whether the last reference keeps or frees the entry is decided under d_lock with the count at
+ *	1, which nobody but the decider can change. KEEP in the lockref word records a decision that
+ *	needs no lock: kept, on the LRU already, and marked as used again. Whatever would change
+ *	the decision clears KEEP under d_lock first.
+ *  D2	Freeing needs i_lock outside d_lock. If it cannot be had at once, d_lock is let go while the
+ *	reference is still held, both are taken in order, and everything is looked at again. So
+ *	there is no moment at which an entry has no reference and its fate is open.
+ *  D3	An entry is unhashed before it is marked dead. Whoever finds it dead, found it before.
+ *  D4	Dead, it leaves its parent's child list; only then is its reference on the parent put, as the
+ *	next turn of the same loop: a chain of any length takes no stack.
+ *  D5	The memory goes after a grace period, always: also of an entry that was never hashed, for
+ *	lookups may stand on its in-lookup chain.
+ */
+#include "internal.h"
+
+static void set_op_flags(struct dentry *dentry, const struct dentry_operations *op)
+{
+	uint32_t flags = 0;
+
+	dentry->d_op = op;
+	if (op && op->d_hash)
+		flags |= DCACHE_OP_HASH;
+	if (op && op->d_compare)
+		flags |= DCACHE_OP_COMPARE;
+	if (op && op->d_revalidate)
+		flags |= DCACHE_OP_REVALIDATE;
+	if (op && op->d_delete)
+		flags |= DCACHE_OP_DELETE;
+	d_change_flags(dentry,
+		       DCACHE_OP_HASH | DCACHE_OP_COMPARE | DCACHE_OP_REVALIDATE | DCACHE_OP_DELETE,
+		       flags);
+}
+
+void d_set_d_op(struct dentry *dentry, const struct dentry_operations *op)
+{
+	lockref_lock(&dentry->d_lockref);
+	set_op_flags(dentry, op);
+	lockref_clear_bits(&dentry->d_lockref, LOCKREF_KEEP);
+	lockref_unlock(&dentry->d_lockref);
+}
+
+/* How many entries a new one may free, and look at, when the cache is over its limit. */
+#define EVICT_FOR_ONE 4
+#define EVICT_SCAN 32
+
+struct dentry *dentry_alloc(struct dcache *dc, struct dentry *parent, const struct qstr *name)
+{
+	struct dentry *dentry = dc_alloc(sizeof(*dentry), _Alignof(struct dentry));
+	uint64_t nr;
+
+	if (!dentry)
+		return ERR_PTR(-ENOMEM);
+	atomic_init(&dentry->d_hash.next, 0);
+	atomic_init(&dentry->d_parent, parent ? parent : dentry);
+	atomic_init(&dentry->d_seq.sequence, 0);
+	atomic_init(&dentry->d_flags, 0);
+	atomic_init(&dentry->d_inode, NULL);
+	lockref_init(&dentry->d_lockref, 1);
+	dentry->d_dcache = dc;
+	atomic_init(&dentry->d_fsdata, NULL);
+	dentry->d_children.first = NULL;
+	atomic_init(&dentry->d_dirno, 0);
+	dentry->d_nr_waiters = 0;
+	atomic_init(&dentry->d_in_lookup.next, 0);
+	dentry->d_wait = NULL;
+	set_op_flags(dentry, dc->d_op);
+	if (name_set(dentry, name)) {
+		dc_free(dentry);
+		return ERR_PTR(-ENOMEM);
+	}
+	if (parent)
+		dget(parent);
+	dcache_account(dc, sizeof(*dentry));
+	nr = atomic_fetch_add_explicit(&dc->nr_dentry, 1, memory_order_relaxed) + 1;
+	if (dc->max_entries && nr > dc->max_entries)
+		lru_shrink(dc, EVICT_FOR_ONE, EVICT_SCAN, false);
+	return dentry;
+}
+
+struct dentry *d_alloc(struct dentry *parent, const struct qstr *name)
+{
+	const struct inode *dir = d_inode_of(parent);
+	struct qstr prepared;
+	int err;
+
+	if (!dir)
+		return ERR_PTR(-ENOENT);
+	if (!is_dir(dir))
+		return ERR_PTR(-ENOTDIR);
+	err = name_check(name);
+	if (!err)
+		err = name_prepare(parent, name, &prepared);
+	return err ? ERR_PTR(err) : dentry_alloc(parent->d_dcache, parent, &prepared);
+}
+
+struct dentry *root_alloc(const struct inode *inode, uint32_t flags)
+{
+	static const struct qstr slash = QSTR_INIT("/", 1);
+	struct dentry *dentry = dentry_alloc(inode->i_dcache, NULL, &slash);
+
+	if (!IS_ERR(dentry))
+		d_change_flags(dentry, 0, flags);
+	return dentry;
+}
+
+struct dentry *d_make_root(struct inode *inode)
+{
+	struct dentry *root;
+	int err;
+
+	if (!inode)
+		return ERR_PTR(-ENOMEM);
+	if (IS_ERR(inode))
+		return (struct dentry *)inode;
+	if (!is_dir(inode)) {
+		iput(inode);
+		return ERR_PTR(-ENOTDIR);
+	}
+	root = root_alloc(inode, 0);
+	if (IS_ERR(root)) {
+		iput(inode);
+		return root;
+	}
+	err = d_instantiate(root, inode);
+	if (err) {
+		dput(root);
+		return ERR_PTR(err);
+	}
+	return root;
+}
+
+void d_set_inode(struct dentry *dentry, struct inode *inode)
+{
+	struct dcache *dc = dentry->d_dcache;
+
+	if (is_dir(inode) && !atomic_load_explicit(&dentry->d_dirno, memory_order_relaxed))
+		atomic_store_explicit(
+			&dentry->d_dirno,
+			atomic_fetch_add_explicit(&dc->next_dirno, 1, memory_order_relaxed) + 1,
+			memory_order_relaxed);
+	hlist_add_head(&dentry->d_alias, &inode->i_dentry);
+	write_seqcount_begin(&dentry->d_seq);
+	atomic_store_explicit(&dentry->d_inode, inode, memory_order_release);
+	write_seqcount_end(&dentry->d_seq);
+	if (d_flags(dentry) & DCACHE_HASHED)
+		count_add(&dc->nr_negative, -1);
+}
+
+struct inode *d_clear_inode(struct dentry *dentry)
+{
+	struct inode *inode = d_inode_of(dentry);
+
+	if (!inode)
+		return NULL;
+	hlist_del(&dentry->d_alias);
+	write_seqcount_begin(&dentry->d_seq);
+	atomic_store_explicit(&dentry->d_inode, NULL, memory_order_release);
+	write_seqcount_end(&dentry->d_seq);
+	if (d_flags(dentry) & DCACHE_HASHED)
+		count_add(&dentry->d_dcache->nr_negative, 1);
+	return inode;
+}
+
+void d_list_child(struct dentry *dentry, struct dentry *parent)
+{
+	hlist_add_head(&dentry->d_sib, &parent->d_children);
+	d_change_flags(dentry, 0, DCACHE_LISTED);
+}
+
+/* ---- references ---- */
+
+struct dentry *dget(struct dentry *dentry)
+{
+	enum lockref_got got;
+
+	if (!dentry)
+		return NULL;
+	got = lockref_tryget(&dentry->d_lockref);
+	if (got == LOCKREF_BUSY) {
+		lockref_lock(&dentry->d_lockref);
+		lockref_add_locked(&dentry->d_lockref, 1);
+		lockref_unlock(&dentry->d_lockref);
+	}
+	DC_RULE("dget: the entry is referenced", got != LOCKREF_GONE);
+	return dentry;
+}
+
+struct dentry *dget_parent(struct dentry *dentry)
+{
+	unsigned int attempt = 0;
+
+	for (;;) {
+		enum lockref_got got;
+		struct dentry *parent;
+
+		dc_read_lock();
+		parent = d_parent_of(dentry);
+		got = lockref_tryget(&parent->d_lockref);
+		dc_read_unlock();
+		if (got == LOCKREF_GOT) {
+			/* It was the parent after the reference was taken, or it is not right. */
+			if (d_parent_of(dentry) == parent)
+				return parent;
+			dput(parent);
+		} else {
+			dc_yield(attempt++);
+		}
+	}
+}
+
+/* d_lock is held and the count is 1. Is the entry to be kept, unused, for later? */
+static bool retain(struct dentry *dentry)
+{
+	uint32_t flags = d_flags(dentry);
+
+	if (!(flags & DCACHE_HASHED) ||
+	    atomic_load_explicit(&dentry->d_dcache->dying, memory_order_relaxed))
+		return false;
+	if ((flags & DCACHE_OP_DELETE) && dentry->d_op->d_delete(dentry))
+		return false;
+	if (!(flags & DCACHE_LRU_LIST)) {
+		d_lru_add(dentry);
+	} else if (!(flags & DCACHE_REFERENCED)) {
+		d_change_flags(dentry, 0, DCACHE_REFERENCED);
+		if (!(flags & DCACHE_OP_DELETE))
+			lockref_set_bits(&dentry->d_lockref, LOCKREF_KEEP);
+	}
+	return true;
+}
+
+static void dentry_free(struct reclaim_head *head)
+{
+	struct dentry *dentry = container_of(head, struct dentry, d_rcu);
+
+	/* Others may share the name and may have let go of it only now: another grace period. */
+	external_name_put(name_external(dentry));
+	dcache_account(dentry->d_dcache, -(int64_t)sizeof(*dentry));
+	dc_free(dentry);
+}
+
+/*
+ * d_lock, and i_lock if there is an inode, are held, and the caller's is the only reference.
+ * Releases both locks. Return: the parent, whose reference is now the caller's, or NULL.
+ */
+static struct dentry *kill(struct dentry *dentry)
+{
+	struct dcache *dc = dentry->d_dcache;
+	struct dentry *parent = d_parent_of(dentry);
+	struct inode *inode;
+
+	if (d_flags(dentry) & DCACHE_HASHED)
+		d_unhash(dentry);
+	else
+		/* A walk without references may stand here, and must not go on. */
+		write_seqcount_invalidate(&dentry->d_seq);
+	inode = d_clear_inode(dentry);
+	if (d_flags(dentry) & DCACHE_LRU_LIST)
+		d_lru_del(dentry);
+	lockref_add_locked(&dentry->d_lockref, LOCKREF_DEAD - 1);
+	lockref_unlock(&dentry->d_lockref);
+	if (inode)
+		dc_unlock(&inode->i_lock);
+	DC_POINT(DC_K2, dentry);
+
+	if (dentry->d_op && dentry->d_op->d_release)
+		dentry->d_op->d_release(dentry);
+	DC_POINT(DC_K3, dentry);
+	/* Nobody changes the flags of a dead entry. */
+	if (d_flags(dentry) & DCACHE_LISTED) {
+		lockref_lock(&parent->d_lockref);
+		hlist_del(&dentry->d_sib);
+		lockref_unlock(&parent->d_lockref);
+	}
+	if (parent == dentry)
+		parent = NULL;
+	iput(inode);
+	dc_call_rcu(&dc->reclaim, &dentry->d_rcu, dentry_free);
+	/* The last touch of the instance, but for the parent's sake. */
+	atomic_fetch_sub_explicit(&dc->nr_dentry, 1, memory_order_release);
+	return parent;
+}
+
+/*
+ * Give back a reference where the lockref word alone does not decide. @discard: do not keep the
+ * entry. *@killed: it was the last, and the entry is gone. Return: as kill().
+ */
+static struct dentry *put_slow(struct dentry *dentry, bool discard, bool *killed)
+{
+	struct lookup_end end = LOOKUP_END_INIT;
+	struct inode *locked = NULL; /* its i_lock, and a reference of our own */
+	struct dentry *parent = NULL;
+	struct inode *inode;
+
+	*killed = false;
+	for (;;) {
+		lockref_lock(&dentry->d_lockref);
+		DC_RULE("dput: the entry is referenced", lockref_count(&dentry->d_lockref) > 0);
+		if ((d_flags(dentry) & DCACHE_PAR_LOOKUP) &&
+		    lockref_count(&dentry->d_lockref) - 1 == (int32_t)dentry->d_nr_waiters) {
+			DC_RULE("dput: an in-lookup entry is ended before its last put", false);
+			lookup_unhash(dentry, &end);
+		}
+		if (lockref_count(&dentry->d_lockref) > 1 || (!discard && retain(dentry))) {
+			lockref_add_locked(&dentry->d_lockref, -1);
+			lockref_unlock(&dentry->d_lockref);
+			break;
+		}
+		inode = d_inode_of(dentry);
+		if (inode == locked || (!locked && dc_trylock(&inode->i_lock))) {
+			*killed = true;
+			parent = kill(dentry);
+			break;
+		}
+		if (inode)
+			ihold(inode);
+		lockref_unlock(&dentry->d_lockref);
+		if (locked) {
+			dc_unlock(&locked->i_lock);
+			iput(locked);
+		}
+		locked = inode;
+		if (locked)
+			dc_lock(&locked->i_lock);
+		DC_POINT(DC_K1, dentry);
+	}
+	if (locked) {
+		if (!*killed)
+			dc_unlock(&locked->i_lock);
+		iput(locked);
+	}
+	lookup_wake(&end, 0, NULL);
+	return parent;
+}
+
+void dput(struct dentry *dentry)
+{
+	bool killed;
+
+	if (IS_ERR(dentry))
+		return;
+	while (dentry && !lockref_put_fast(&dentry->d_lockref))
+		dentry = put_slow(dentry, false, &killed);
+}
+
+bool dentry_kill(struct dentry *dentry)
+{
+	bool killed;
+
+	dput(put_slow(dentry, true, &killed));
+	return killed;
+}
+
+void dentry_discard(struct dentry *dentry)
+{
+	lockref_lock(&dentry->d_lockref);
+	d_change_flags(dentry, DCACHE_PAR_LOOKUP, 0);
+	lockref_clear_bits(&dentry->d_lockref, LOCKREF_SLOW);
+	lockref_unlock(&dentry->d_lockref);
+	dput(dentry);
+}
+
+/* ---- accessors ---- */
+
+void d_lock(struct dentry *dentry)
+{
+	lockref_lock(&dentry->d_lockref);
+}
+
+void d_unlock(struct dentry *dentry)
+{
+	lockref_unlock(&dentry->d_lockref);
+}
+
+struct inode *d_inode(const struct dentry *dentry)
+{
+	return d_inode_of(dentry);
+}
+
+bool d_is_negative(const struct dentry *dentry)
+{
+	return !d_inode_of(dentry);
+}
+
+bool d_is_positive(const struct dentry *dentry)
+{
+	return d_inode_of(dentry);
+}
+
+bool d_is_dir(const struct dentry *dentry)
+{
+	const struct inode *inode = d_inode_of(dentry);
+
+	return inode && is_dir(inode);
+}
+
+bool d_unhashed(const struct dentry *dentry)
+{
+	return !(atomic_load_explicit(&dentry->d_flags, memory_order_acquire) & DCACHE_HASHED);
+}
+
+bool IS_ROOT(const struct dentry *dentry)
+{
+	return is_root(dentry);
+}
+
+int d_count(const struct dentry *dentry)
+{
+	return lockref_count(&dentry->d_lockref);
+}
+
+struct dcache *d_dcache(const struct dentry *dentry)
+{
+	return dentry->d_dcache;
+}
+
+struct dentry *d_parent(const struct dentry *dentry)
+{
+	return d_parent_of(dentry);
+}
+
+void *d_fsdata(const struct dentry *dentry)
+{
+	return atomic_load_explicit(&dentry->d_fsdata, memory_order_acquire);
+}
+
+void d_set_fsdata(struct dentry *dentry, void *fsdata)
+{
+	atomic_store_explicit(&dentry->d_fsdata, fsdata, memory_order_release);
+}

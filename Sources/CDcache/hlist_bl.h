@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * hlist_bl: a hash bucket of one word, whose lock is bit 0 of it.
+ *
+ *	bit 0	the bucket is locked
+ *	bit 1	somebody may sleep, waiting for that
+ *	others	the first node
+ *
+ * Readers follow the chain in a read section, without the lock: nodes are published with release
+ * and loaded with acquire, a node that leaves keeps its @next until a grace period has passed or it
+ * is put on a chain again, and new nodes go to the front. So
+ *
+ *  B1	a reader sees every node that is there throughout, unless a node it stands on is put on
+ *	another chain meanwhile (a rename: the rename sequence tells);
+ *  B2	a reader that finds the same first node again, in the same read section, knows that none
+ *	was added since, provided that no node comes back within a grace period.
+ *
+ * Chains are singly linked: whoever takes a node off walks to it under the lock. They are short,
+ * and so adding an entry does not write to the cache line that lookups of its neighbour read.
+ *
+ * Bit 1 is set by those who are about to sleep, at any time while bit 0 is set, so the holder
+ * changes the word with compare-and-swap. Sleeping is on the low half of the word, which the
+ * holder's own changes may alter: the sleeper then just looks again.
+ */
+#ifndef DCACHE_HLIST_BL_H
+#define DCACHE_HLIST_BL_H
+
+#include "sync/sync.h"
+
+#pragma GCC visibility push(hidden)
+
+#define HLIST_BL_LOCKED ((uint64_t)1)
+#define HLIST_BL_SLEEPERS ((uint64_t)2)
+#define HLIST_BL_BITS (HLIST_BL_LOCKED | HLIST_BL_SLEEPERS)
+
+struct hlist_bl_head {
+	_Atomic uint64_t first;
+};
+
+struct hlist_bl_node {
+	_Atomic uint64_t next;
+};
+
+void hlist_bl_lock_slow(struct hlist_bl_head *head);
+
+static inline bool hlist_bl_trylock(struct hlist_bl_head *head)
+{
+	uint64_t word = atomic_load_explicit(&head->first, memory_order_relaxed);
+
+	while (!(word & HLIST_BL_LOCKED)) {
+		if (atomic_compare_exchange_strong_explicit(&head->first, &word,
+							    word | HLIST_BL_LOCKED,
+							    memory_order_acquire,
+							    memory_order_relaxed))
+			return true;
+	}
+	return false;
+}
+
+static inline void hlist_bl_lock(struct hlist_bl_head *head)
+{
+	if (!hlist_bl_trylock(head))
+		hlist_bl_lock_slow(head);
+}
+
+static inline void hlist_bl_unlock(struct hlist_bl_head *head)
+{
+	uint64_t word = atomic_fetch_and_explicit(&head->first, ~HLIST_BL_BITS,
+						  memory_order_release);
+
+	if (word & HLIST_BL_SLEEPERS)
+		dc_futex_wake_low(&head->first, 1);
+}
+
+/* Sleep until whoever holds the lock has let go of it. Not in a read section. */
+static inline void hlist_bl_wait(struct hlist_bl_head *head)
+{
+	if (atomic_load_explicit(&head->first, memory_order_relaxed) & HLIST_BL_LOCKED) {
+		hlist_bl_lock(head);
+		hlist_bl_unlock(head);
+	}
+}
+
+/* Lock the bucket if it is free and @first is still the first node: nothing was added (B2). */
+static inline bool hlist_bl_lock_at(struct hlist_bl_head *head, const struct hlist_bl_node *first)
+{
+	uint64_t word = (uint64_t)(uintptr_t)first;
+
+	return atomic_compare_exchange_strong_explicit(&head->first, &word, word | HLIST_BL_LOCKED,
+						       memory_order_acquire, memory_order_relaxed);
+}
+
+static inline struct hlist_bl_node *hlist_bl_node_of(uint64_t word)
+{
+	return (struct hlist_bl_node *)(uintptr_t)(word & ~HLIST_BL_BITS);
+}
+
+/* In a read section, or with the lock held. */
+static inline struct hlist_bl_node *hlist_bl_first(const struct hlist_bl_head *head)
+{
+	return hlist_bl_node_of(atomic_load_explicit(&head->first, memory_order_acquire));
+}
+
+static inline struct hlist_bl_node *hlist_bl_next(const struct hlist_bl_node *node)
+{
+	return hlist_bl_node_of(atomic_load_explicit(&node->next, memory_order_acquire));
+}
+
+/* Let @word lead to @to; the lock's bits in it, if it is a head, are others' to change. */
+static inline void hlist_bl_point(_Atomic uint64_t *word, struct hlist_bl_node *to)
+{
+	uint64_t old = atomic_load_explicit(word, memory_order_relaxed);
+
+	while (!atomic_compare_exchange_strong_explicit(
+		word, &old, (uint64_t)(uintptr_t)to | (old & HLIST_BL_BITS), memory_order_release,
+		memory_order_relaxed))
+		;
+}
+
+/* The lock is held. */
+static inline void hlist_bl_add_head(struct hlist_bl_head *head, struct hlist_bl_node *node)
+{
+	uint64_t first = (uint64_t)(uintptr_t)hlist_bl_first(head);
+
+	/* A reader may still stand on a node that comes back: it goes on from here. */
+	atomic_store_explicit(&node->next, first, memory_order_release);
+	hlist_bl_point(&head->first, node);
+}
+
+/* The lock is held and @node is on the chain. @node->next stays, for those who stand on it. */
+static inline void hlist_bl_del(struct hlist_bl_head *head, struct hlist_bl_node *node)
+{
+	_Atomic uint64_t *word = &head->first;
+	struct hlist_bl_node *at;
+
+	while ((at = hlist_bl_node_of(atomic_load_explicit(word, memory_order_relaxed))) != node)
+		word = &at->next;
+	hlist_bl_point(word, hlist_bl_next(node));
+}
+
+#pragma GCC visibility pop
+
+#endif /* DCACHE_HLIST_BL_H */

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * lockref: a lock and a reference count in one 64-bit word.
+ *
+ *	bit 0		locked
+ *	bit 1		somebody may sleep, waiting for that
+ *	bit 2		KEEP: giving back the last reference needs nothing but the count
+ *	bit 3		SLOW: giving back any reference needs the lock
+ *	bits 32..63	count, signed; negative: dead
+ *
+ * While the lock is free, taking a reference and giving one back is a compare-and-swap of the
+ * whole word. While it is held the count does not move but by its holder, so the holder can decide
+ * on it. KEEP and SLOW change under the lock only. They are in this word so that a put without the
+ * lock and the state it relies on are one: no put can succeed on a state that has just changed.
+ *
+ * Sleeping is on the low half; only the kernel ever reads that by itself.
+ */
+#ifndef DCACHE_LOCKREF_H
+#define DCACHE_LOCKREF_H
+
+#include "sync/sync.h"
+
+#pragma GCC visibility push(hidden)
+
+#define LOCKREF_LOCKED ((uint64_t)1)
+#define LOCKREF_SLEEPERS ((uint64_t)2)
+#define LOCKREF_BITS (LOCKREF_LOCKED | LOCKREF_SLEEPERS)
+#define LOCKREF_KEEP ((uint64_t)4)
+#define LOCKREF_SLOW ((uint64_t)8)
+#define LOCKREF_ONE ((uint64_t)1 << 32)
+#define LOCKREF_DEAD (-128)
+
+/* No count passes this. */
+#define LOCKREF_MAX (INT32_MAX / 2)
+
+struct lockref {
+	_Atomic uint64_t word;
+};
+
+enum lockref_got {
+	LOCKREF_GOT,
+	LOCKREF_GONE,	/* the object is dead, or its count is full */
+	LOCKREF_BUSY,	/* the lock is held */
+};
+
+void lockref_lock_slow(struct lockref *ref);
+
+static inline int32_t lockref_count_of(uint64_t word)
+{
+	return (int32_t)(uint32_t)(word >> 32);
+}
+
+static inline void lockref_init(struct lockref *ref, int32_t count)
+{
+	atomic_init(&ref->word, (uint64_t)(uint32_t)count << 32);
+}
+
+static inline bool lockref_trylock(struct lockref *ref)
+{
+	uint64_t word = atomic_load_explicit(&ref->word, memory_order_relaxed);
+
+	while (!(word & LOCKREF_LOCKED)) {
+		if (atomic_compare_exchange_strong_explicit(&ref->word, &word,
+							    word | LOCKREF_LOCKED,
+							    memory_order_acquire,
+							    memory_order_relaxed))
+			return true;
+	}
+	return false;
+}
+
+static inline void lockref_lock(struct lockref *ref)
+{
+	if (!lockref_trylock(ref))
+		lockref_lock_slow(ref);
+}
+
+/* The word's address may be used once more, for the wake-up, after the object was freed. */
+static inline void lockref_unlock(struct lockref *ref)
+{
+	uint64_t word = atomic_fetch_and_explicit(&ref->word, ~LOCKREF_BITS, memory_order_release);
+
+	if (word & LOCKREF_SLEEPERS)
+		dc_futex_wake_low(&ref->word, 1);
+}
+
+static inline int32_t lockref_count(const struct lockref *ref)
+{
+	return lockref_count_of(atomic_load_explicit(&ref->word, memory_order_relaxed));
+}
+
+/* The lock is held: nobody else moves the count, but sleepers may set their bit. */
+static inline void lockref_add_locked(struct lockref *ref, int32_t by)
+{
+	atomic_fetch_add_explicit(&ref->word, (uint64_t)by << 32, memory_order_relaxed);
+}
+
+/* The lock is held. @bits: LOCKREF_KEEP, LOCKREF_SLOW. */
+static inline void lockref_set_bits(struct lockref *ref, uint64_t bits)
+{
+	atomic_fetch_or_explicit(&ref->word, bits, memory_order_relaxed);
+}
+
+static inline void lockref_clear_bits(struct lockref *ref, uint64_t bits)
+{
+	atomic_fetch_and_explicit(&ref->word, ~bits, memory_order_relaxed);
+}
+
+/*
+ * Take a reference without ever sleeping: for read sections. The memory must be kept by the
+ * section or by a reference.
+ */
+static inline enum lockref_got lockref_tryget(struct lockref *ref)
+{
+	uint64_t word = atomic_load_explicit(&ref->word, memory_order_relaxed);
+	int spins = 0;
+
+	for (;;) {
+		if (lockref_count_of(word) < 0 || lockref_count_of(word) >= LOCKREF_MAX)
+			return LOCKREF_GONE;
+		if (word & LOCKREF_LOCKED) {
+			if (spins++ == DC_SPIN_LIMIT)
+				return LOCKREF_BUSY;
+			dc_spin_hint();
+			word = atomic_load_explicit(&ref->word, memory_order_relaxed);
+		} else if (atomic_compare_exchange_strong_explicit(
+				   &ref->word, &word, word + LOCKREF_ONE, memory_order_acquire,
+				   memory_order_relaxed)) {
+			return LOCKREF_GOT;
+		}
+	}
+}
+
+/* Give a reference back, if the word alone says that nothing else is to be done. */
+static inline bool lockref_put_fast(struct lockref *ref)
+{
+	uint64_t word = atomic_load_explicit(&ref->word, memory_order_relaxed);
+
+	while (!(word & (LOCKREF_LOCKED | LOCKREF_SLOW)) &&
+	       lockref_count_of(word) > ((word & LOCKREF_KEEP) ? 0 : 1)) {
+		if (atomic_compare_exchange_strong_explicit(&ref->word, &word, word - LOCKREF_ONE,
+							    memory_order_release,
+							    memory_order_relaxed))
+			return true;
+	}
+	return false;
+}
+
+#pragma GCC visibility pop
+
+#endif /* DCACHE_LOCKREF_H */

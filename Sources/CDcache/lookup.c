@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Looking up a hashed entry.
+ *
+ * Who may be here: any number of readers, and at the same time writers that add entries to the
+ * chain, take them off, and move them to other chains.
+ *
+ *  L1	A reader that finds the entry is right: parent, name and "hashed" were true together, and
+ *	d_seq proves it. Taking the reference comes after that, so it is proved once more.
+ *  L2	A reader that finds nothing may be wrong only if a node it stood on was moved to another
+ *	chain (hlist_bl.h, B1). Only moves do that, and moves make rename_seq odd and then even: a
+ *	miss with an unchanged even rename_seq is exact. Otherwise the search is repeated under
+ *	rename_lock, where nothing moves. A hit never looks at rename_seq.
+ *  L3	In a read section nobody sleeps. If the found entry's lock stays held for longer than a
+ *	short spin, the section is left, the processor is yielded, and the search begins anew.
+ *
+ * The bucket is chosen by the name's hash and the number of the directory, multiplied into one
+ * word whose high bits are used: as good as random for one directory and for many.
+ */
+#include "internal.h"
+
+static uint64_t mix(uint32_t dirno, uint32_t hash)
+{
+	uint64_t z = ((uint64_t)dirno << 32 | hash) * 0x9e3779b97f4a7c15u;
+
+	z ^= z >> 32;
+	z *= 0xd6e8feb86659fd93u;
+	return z ^ (z >> 32);
+}
+
+struct hlist_bl_head *hash_bucket(const struct dcache *dc, uint32_t dirno, uint32_t hash)
+{
+	return &dc->hash[mix(dirno, hash) & dc->hash_mask];
+}
+
+struct hlist_bl_head *in_lookup_bucket(const struct dcache *dc, uint32_t dirno, uint32_t hash)
+{
+	return &dc->in_lookup_hash[(mix(dirno, hash) >> 40) & dc->in_lookup_mask];
+}
+
+static struct hlist_bl_head *bucket_of(const struct dentry *parent, const struct qstr *name)
+{
+	return hash_bucket(parent->d_dcache,
+			   atomic_load_explicit(&parent->d_dirno, memory_order_relaxed),
+			   name->hash);
+}
+
+struct dentry *d_lookup_rcu(const struct dentry *parent, const struct qstr *name, uint32_t *seq)
+{
+	struct hlist_bl_node *node;
+	struct qstr prepared;
+
+	if (name_prepare(parent, name, &prepared))
+		return NULL;
+	for (node = hlist_bl_first(bucket_of(parent, &prepared)); node;
+	     node = hlist_bl_next(node)) {
+		struct dentry *dentry = container_of(node, struct dentry, d_hash);
+
+		if (d_match(dentry, DCACHE_HASHED, parent, &prepared, seq) == D_SAME)
+			return dentry;
+	}
+	return NULL;
+}
+
+bool d_seq_retry(const struct dentry *dentry, uint32_t seq)
+{
+	return !seqcount_unchanged(&dentry->d_seq, seq);
+}
+
+bool dget_rcu(struct dentry *dentry, uint32_t seq)
+{
+	bool got;
+	int spins;
+
+	/* Under the lock, so that no reference is taken that would have to be put in here. */
+	for (spins = 0; !lockref_trylock(&dentry->d_lockref); spins++) {
+		if (spins == DC_SPIN_LIMIT)
+			return false;
+		dc_spin_hint();
+	}
+	got = lockref_count(&dentry->d_lockref) >= 0 &&
+	      lockref_count(&dentry->d_lockref) < LOCKREF_MAX &&
+	      seqcount_unchanged(&dentry->d_seq, seq);
+	if (got)
+		lockref_add_locked(&dentry->d_lockref, 1);
+	lockref_unlock(&dentry->d_lockref);
+	return got;
+}
+
+enum d_found lookup_get(struct dentry *parent, const struct qstr *name, struct dentry **found)
+{
+	struct hlist_bl_node *node;
+	int spins = 0;
+
+	*found = NULL;
+	for (node = hlist_bl_first(bucket_of(parent, name)); node; node = hlist_bl_next(node)) {
+		struct dentry *dentry = container_of(node, struct dentry, d_hash);
+		enum d_match match;
+		uint32_t seq;
+
+		while ((match = d_match(dentry, DCACHE_HASHED, parent, name, &seq)) ==
+		       D_UNSTABLE) {
+			if (spins++ == DC_SPIN_LIMIT)
+				return D_BUSY;
+			dc_spin_hint();
+		}
+		if (match == D_OTHER)
+			continue;
+		switch (lockref_tryget(&dentry->d_lockref)) {
+		case LOCKREF_BUSY:
+			return D_BUSY;
+		case LOCKREF_GONE:
+			/* It is being killed: about to be unhashed, so no longer there. */
+			continue;
+		case LOCKREF_GOT:
+			*found = dentry;
+			return seqcount_unchanged(&dentry->d_seq, seq) ? D_FOUND : D_BUSY;
+		}
+	}
+	return D_MISSED;
+}
+
+struct dentry *lookup_exact(struct dentry *parent, const struct qstr *name)
+{
+	struct dcache *dc = parent->d_dcache;
+	unsigned int attempt = 0;
+	bool excluding_moves = false;
+
+	for (;;) {
+		uint32_t rename_seq = read_seqcount(&dc->rename_seq);
+		struct dentry *dentry;
+		enum d_found result;
+		bool exact;
+
+		dc_read_lock();
+		result = lookup_get(parent, name, &dentry);
+		dc_read_unlock();
+		exact = excluding_moves || seqcount_unchanged(&dc->rename_seq, rename_seq);
+		if (excluding_moves)
+			dc_unlock(&dc->rename_lock);
+		excluding_moves = false;
+		if (result == D_FOUND)
+			return dentry;
+		if (result == D_BUSY) {
+			dput(dentry);
+			dc_yield(attempt++);
+		} else if (exact) {
+			return NULL;
+		} else {
+			dc_lock(&dc->rename_lock);
+			excluding_moves = true;
+		}
+	}
+}
+
+struct dentry *d_lookup(struct dentry *parent, const struct qstr *name)
+{
+	struct qstr prepared;
+
+	if (name_prepare(parent, name, &prepared))
+		return NULL;
+	return lookup_exact(parent, &prepared);
+}
+
+struct dentry *d_hash_and_lookup(struct dentry *parent, struct qstr *name)
+{
+	int err = d_hash_name(parent, name);
+
+	return err ? ERR_PTR(err) : lookup_exact(parent, name);
+}

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Names: checking, hashing, storing, comparing.
+ *
+ * The hash of a name is XXH3 keyed by a secret of the instance, drawn from the kernel's random
+ * numbers, so that names chosen to collide in one instance do not in another. It does not depend on
+ * the directory; the directory's number is mixed in when a bucket is chosen (lookup.c).
+ *
+ * A name of up to DNAME_INLINE_LEN bytes lies in the entry, as zero-padded 64-bit words, which are
+ * atomics: a move rewrites them while lookups without a lock compare them. Whoever reads them so
+ * checks d_seq afterwards and, before trusting the bytes to anybody else's code (d_compare),
+ * makes a copy. A longer name is immutable in a block of its own, counted by the entries that bear
+ * it and freed after a grace period; its address is followed only after d_seq has been checked,
+ * since until then it may be the first bytes of a short name.
+ */
+#include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "internal.h"
+
+_Static_assert(NAME_SECRET_SIZE >= XXH3_SECRET_SIZE_MIN, "XXH3 takes this much of the secret");
+
+/* SplitMix64 (Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators", 2014). */
+static uint64_t split_mix(uint64_t *state)
+{
+	uint64_t z = *state += 0x9e3779b97f4a7c15u;
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+	return z ^ (z >> 31);
+}
+
+int name_secret_init(struct dcache *dc, uint64_t seed)
+{
+	size_t i;
+
+	if (!seed)
+		return dc_random(dc->name_secret, sizeof(dc->name_secret));
+	for (i = 0; i < sizeof(dc->name_secret); i += sizeof(uint64_t)) {
+		uint64_t word = split_mix(&seed);
+
+		memcpy(dc->name_secret + i, &word, sizeof(word));
+	}
+	return 0;
+}
+
+static uint32_t hash_bytes(const struct dcache *dc, const void *bytes, size_t len)
+{
+	uint64_t hash = XXH3_64bits_withSecret(bytes, len, dc->name_secret, NAME_SECRET_SIZE);
+	uint32_t folded = (uint32_t)(hash ^ (hash >> 32));
+
+	return folded ? folded : 1;
+}
+
+uint32_t full_name_hash(const struct dentry *dir, const void *bytes, size_t len)
+{
+	return hash_bytes(dir->d_dcache, bytes, len);
+}
+
+static int name_length_check(const struct qstr *name)
+{
+	if (!name->len || !name->name)
+		return -EINVAL;
+	return name->len > DCACHE_NAME_MAX ? -ENAMETOOLONG : 0;
+}
+
+int name_check(const struct qstr *name)
+{
+	int err = name_length_check(name);
+
+	if (!err && (memchr(name->name, '/', name->len) || memchr(name->name, 0, name->len)))
+		err = -EINVAL;
+	return err;
+}
+
+static int name_hash(const struct dentry *parent, struct qstr *name)
+{
+	if (d_flags(parent) & DCACHE_OP_HASH) {
+		int err = parent->d_op->d_hash(parent, name);
+
+		if (err)
+			return err;
+		if (!name->hash)
+			name->hash = 1;
+		return 0;
+	}
+	name->hash = hash_bytes(parent->d_dcache, name->name, name->len);
+	return 0;
+}
+
+int name_prepare(const struct dentry *parent, const struct qstr *name, struct qstr *out)
+{
+	int err = name_length_check(name);
+
+	if (err)
+		return err;
+	*out = *name;
+	if (out->hash) {
+#ifdef DCACHE_DEBUG
+		struct qstr again = *name;
+
+		DC_RULE("struct qstr: the hash is 0 or d_hash_name()'s",
+			name_hash(parent, &again) || again.hash == name->hash);
+#endif
+		return 0;
+	}
+	return name_hash(parent, out);
+}
+
+int d_hash_name(const struct dentry *parent, struct qstr *name)
+{
+	int err = name_check(name);
+
+	return err ? err : name_hash(parent, name);
+}
+
+/* ---- words ---- */
+
+static inline uint64_t load_word(const char *at)
+{
+	uint64_t word;
+
+	memcpy(&word, at, sizeof(word));
+	return word;
+}
+
+/* The last @len, 1 .. 7, bytes at @at as a zero-padded word. */
+static inline uint64_t load_tail(const char *at, uint32_t len)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	uint32_t low, high;
+
+	if (len >= 4) {
+		memcpy(&low, at, 4);
+		memcpy(&high, at + len - 4, 4);
+		return (uint64_t)low | (uint64_t)high << (8 * (len - 4));
+	}
+	return (uint64_t)(unsigned char)at[0] |
+	       (uint64_t)(unsigned char)at[len / 2] << (8 * (len / 2)) |
+	       (uint64_t)(unsigned char)at[len - 1] << (8 * (len - 1));
+#else
+	uint64_t word = 0;
+
+	memcpy(&word, at, len);
+	return word;
+#endif
+}
+
+static inline bool iname_equal(const struct dentry *dentry, const char *name, uint32_t len)
+{
+	const _Atomic uint64_t *word = dentry->d_iname;
+
+	for (; len >= 8; len -= 8, name += 8, word++) {
+		if (atomic_load_explicit(word, memory_order_acquire) != load_word(name))
+			return false;
+	}
+	return !len || atomic_load_explicit(word, memory_order_acquire) == load_tail(name, len);
+}
+
+/* ---- storing ---- */
+
+static struct external_name *external_at(uint64_t word)
+{
+	return (struct external_name *)(uintptr_t)word;
+}
+
+static void hash_len_set(struct dentry *dentry, uint32_t hash, uint32_t len)
+{
+	atomic_store_explicit(&dentry->d_hash_len, (uint64_t)hash | (uint64_t)len << 32,
+			      memory_order_release);
+}
+
+static uint32_t len_of(const struct dentry *dentry)
+{
+	return (uint32_t)(atomic_load_explicit(&dentry->d_hash_len, memory_order_acquire) >> 32);
+}
+
+struct external_name *name_external(const struct dentry *dentry)
+{
+	if (len_of(dentry) <= DNAME_INLINE_LEN)
+		return NULL;
+	return external_at(atomic_load_explicit(&dentry->d_iname[0], memory_order_acquire));
+}
+
+static size_t external_size(uint32_t len)
+{
+	return sizeof(struct external_name) + len + 1;
+}
+
+int name_set(struct dentry *dentry, const struct qstr *name)
+{
+	const char *at = name->name;
+	uint32_t left = name->len;
+	int i;
+
+	if (left > DNAME_INLINE_LEN) {
+		struct external_name *ext = dc_alloc(external_size(left), 1);
+
+		if (!ext)
+			return -ENOMEM;
+		atomic_init(&ext->refs, 1);
+		ext->len = left;
+		ext->dcache = dentry->d_dcache;
+		memcpy(ext->name, at, left);
+		ext->name[left] = 0;
+		dcache_account(ext->dcache, (int64_t)external_size(left));
+		atomic_init(&dentry->d_iname[0], (uint64_t)(uintptr_t)ext);
+		for (i = 1; i < DNAME_INLINE_WORDS; i++)
+			atomic_init(&dentry->d_iname[i], 0);
+	} else {
+		for (i = 0; i < DNAME_INLINE_WORDS; i++) {
+			uint64_t word = left >= 8 ? load_word(at) : left ? load_tail(at, left) : 0;
+			uint32_t taken = left >= 8 ? 8 : left;
+
+			atomic_init(&dentry->d_iname[i], word);
+			at += taken;
+			left -= taken;
+		}
+	}
+	atomic_init(&dentry->d_hash_len, (uint64_t)name->hash | (uint64_t)name->len << 32);
+	return 0;
+}
+
+static void external_name_free(struct reclaim_head *head)
+{
+	struct external_name *ext = container_of(head, struct external_name, rcu);
+
+	dcache_account(ext->dcache, -(int64_t)external_size(ext->len));
+	dc_free(ext);
+}
+
+void external_name_put(struct external_name *ext)
+{
+	if (ext && atomic_fetch_sub_explicit(&ext->refs, 1, memory_order_acq_rel) == 1)
+		dc_call_rcu(&ext->dcache->reclaim, &ext->rcu, external_name_free);
+}
+
+struct external_name *name_take(struct dentry *to, const struct dentry *from)
+{
+	struct external_name *had = name_external(to);
+	struct external_name *takes = name_external(from);
+	uint64_t hash_len = atomic_load_explicit(&from->d_hash_len, memory_order_relaxed);
+	int i;
+
+	if (takes)
+		atomic_fetch_add_explicit(&takes->refs, 1, memory_order_relaxed);
+	for (i = 0; i < DNAME_INLINE_WORDS; i++)
+		atomic_store_explicit(&to->d_iname[i],
+				      atomic_load_explicit(&from->d_iname[i], memory_order_relaxed),
+				      memory_order_release);
+	hash_len_set(to, (uint32_t)hash_len, (uint32_t)(hash_len >> 32));
+	return had;
+}
+
+/* ---- reading ---- */
+
+struct qstr name_of(const struct dentry *dentry)
+{
+	const struct external_name *ext = name_external(dentry);
+	uint64_t hash_len = atomic_load_explicit(&dentry->d_hash_len, memory_order_acquire);
+	struct qstr name = {
+		.name = ext ? ext->name : (const char *)dentry->d_iname,
+		.len = (uint32_t)(hash_len >> 32),
+		.hash = (uint32_t)hash_len,
+	};
+
+	return name;
+}
+
+struct qstr d_name(const struct dentry *dentry)
+{
+	return name_of(dentry);
+}
+
+int name_copy_rcu(const struct dentry *dentry, uint32_t seq, char *buf)
+{
+	uint32_t len = len_of(dentry);
+	uint64_t words[DNAME_INLINE_WORDS];
+	int i;
+
+	for (i = 0; i < DNAME_INLINE_WORDS; i++)
+		words[i] = atomic_load_explicit(&dentry->d_iname[i], memory_order_acquire);
+	if (!seqcount_unchanged(&dentry->d_seq, seq))
+		return -1;
+	memcpy(buf, len > DNAME_INLINE_LEN ? external_at(words[0])->name : (const char *)words, len);
+	return (int)len;
+}
+
+bool name_is(const struct dentry *dentry, const struct dentry *dir, const struct qstr *name)
+{
+	struct qstr own = name_of(dentry);
+
+	if (d_flags(dir) & DCACHE_OP_COMPARE)
+		return !dir->d_op->d_compare(dir, own.len, own.name, name);
+	return own.len == name->len && !memcmp(own.name, name->name, own.len);
+}
+
+/* The lock-free side of a lookup: compare, then see whether it held still. */
+enum d_match d_match(const struct dentry *dentry, uint32_t state, const struct dentry *parent,
+		     const struct qstr *name, uint32_t *seqp)
+{
+	uint64_t hash_len = atomic_load_explicit(&dentry->d_hash_len, memory_order_acquire);
+	uint32_t seq;
+	bool same;
+
+	/* A stranger, mostly: its name's hash tells without looking at anything else. */
+	if ((uint32_t)hash_len != name->hash)
+		return D_OTHER;
+	seq = read_seqcount(&dentry->d_seq);
+	if (seq & 1)
+		return D_UNSTABLE;
+	*seqp = seq;
+	if (atomic_load_explicit(&dentry->d_parent, memory_order_acquire) != parent ||
+	    !(atomic_load_explicit(&dentry->d_flags, memory_order_acquire) & state))
+		return seqcount_unchanged(&dentry->d_seq, seq) ? D_OTHER : D_UNSTABLE;
+
+	if (d_flags(parent) & DCACHE_OP_COMPARE) {
+		char copy[DCACHE_NAME_MAX];
+		int len = name_copy_rcu(dentry, seq, copy);
+
+		if (len < 0)
+			return D_UNSTABLE;
+		same = !parent->d_op->d_compare(parent, (unsigned int)len, copy, name);
+	} else {
+		hash_len = atomic_load_explicit(&dentry->d_hash_len, memory_order_acquire);
+		if ((uint32_t)(hash_len >> 32) != name->len) {
+			same = false;
+		} else if (name->len <= DNAME_INLINE_LEN) {
+			same = iname_equal(dentry, name->name, name->len);
+		} else {
+			uint64_t word = atomic_load_explicit(&dentry->d_iname[0],
+							     memory_order_acquire);
+
+			if (!seqcount_unchanged(&dentry->d_seq, seq))
+				return D_UNSTABLE;
+			same = !memcmp(external_at(word)->name, name->name, name->len);
+		}
+	}
+	if (!seqcount_unchanged(&dentry->d_seq, seq))
+		return D_UNSTABLE;
+	return same ? D_SAME : D_OTHER;
+}

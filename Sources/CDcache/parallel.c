@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Parallel lookups: d_alloc_parallel() and the ways in which a lookup ends.
+ *
+ * An in-lookup entry is on a chain of the in-lookup table, by directory and hash. Who may be here
+ * at the same time: callers that look for a name, owners that end a lookup (publish.c, move.c, and
+ * below), and waiters that come and go.
+ *
+ * A caller does, in this order:
+ *
+ *	A1	sample the directory sequence
+ *	A2	search the entry table, and miss
+ *		wait if the sequence was odd; a move meanwhile means: again from A1
+ *		search the chain of the in-lookup table, without its lock
+ *	A4	if the name is there: take a reference, go and wait for it
+ *	A3	lock the chain if nothing was added to it since (hlist_bl.h, B2), see that the
+ *		sequence is what it was at A1, and put a new entry on the chain
+ *
+ *  P1	One owner. Two callers that both get to A3 for one name: the second finds another first
+ *	node and searches again.
+ *  P2	No entry falls between the tables. One that is added goes onto its chain of the entry table
+ *	before it leaves the in-lookup chain, both while the sequence is odd. A caller that missed
+ *	it in both searched the first before that and the second after it, so the sequence moved
+ *	between A1 and A3. Only ending by adding moves the sequence: a lookup that failed leaves
+ *	nothing to be found.
+ *  P3	A writer that has made the sequence odd needs bucket locks only. Callers look at the
+ *	sequence before they take one, and hold it for a few instructions, so they cannot keep the
+ *	writer from it.
+ *  P4	The entry of A4 may be ended, put and killed before the reference is taken. The read section
+ *	keeps its memory, and a dead entry gives no reference: the caller starts over.
+ *  P5	Waiting begins under d_lock with the entry in-lookup, and an entry stops being in-lookup
+ *	under d_lock; so a waiter is either taken off the queue by the one who ends, or was never on
+ *	it. What becomes of queue and waiters then: wait.c, W1 - W3.
+ *  P6	Waiters are told after all locks are released. The outcome is in their own entry; nobody
+ *	needs the lock of the entry they waited for.
+ *  P7	The new entry is private until A3: its flags are set before it can be seen. It joins its
+ *	parent's child list only when it is published.
+ *
+ * While an entry is in-lookup its lockref has the SLOW bit, so that every put comes by and sees
+ * whether the remaining references are those of parked waiters only: nobody could end the lookup
+ * then. d_nr_waiters counts them.
+ */
+#include "internal.h"
+
+/*
+ * Owners that wait for the stored spelling in d_add_ci(), each holding a lookup of its own. They
+ * are kept in a list of the instance, under wait_graph_lock, which is held while a new one looks
+ * for a cycle. Lies on the waiter's stack.
+ */
+struct graph_waiter {
+	struct graph_waiter *next;
+	const struct dentry *holder;	/* in-lookup, the waiter's own */
+	struct dentry *target;		/* what it waits for; referenced */
+	uint32_t thread;
+};
+
+bool d_in_lookup(const struct dentry *dentry)
+{
+	return atomic_load_explicit(&dentry->d_flags, memory_order_acquire) & DCACHE_PAR_LOOKUP;
+}
+
+/* The thread that owns @dentry's lookup; 0: none, or not known. d_lock is held. */
+static uint32_t lookup_owner(const struct dentry *dentry)
+{
+	if (!(d_flags(dentry) & DCACHE_PAR_LOOKUP))
+		return 0;
+	return atomic_load_explicit(&wait_queue_of(dentry->d_wait)->owner, memory_order_relaxed);
+}
+
+/*
+ * Would waiting for @self->target close a cycle: does whoever is to end it wait, directly or
+ * through others, for @self->holder or this thread? If not, @self is on the list afterwards.
+ */
+static bool graph_enter(struct dcache *dc, struct graph_waiter *self)
+{
+	struct dentry *target = self->target;
+	struct graph_waiter *waiter;
+	bool cycle = false;
+
+	dc_lock(&dc->wait_graph_lock);
+	do {
+		uint32_t owner;
+
+		/* Those on the list keep a reference of their target. */
+		lockref_lock(&target->d_lockref);
+		owner = lookup_owner(target);
+		lockref_unlock(&target->d_lockref);
+		if (target == self->holder || owner == self->thread) {
+			cycle = true;
+			break;
+		}
+		for (waiter = dc->graph_waiters; waiter; waiter = waiter->next) {
+			if (waiter->holder == target || (owner && waiter->thread == owner)) {
+				target = waiter->target;
+				break;
+			}
+		}
+	} while (waiter);
+	if (!cycle) {
+		self->next = dc->graph_waiters;
+		dc->graph_waiters = self;
+	}
+	dc_unlock(&dc->wait_graph_lock);
+	return !cycle;
+}
+
+static void graph_leave(struct dcache *dc, struct graph_waiter *self)
+{
+	struct graph_waiter **link;
+
+	dc_lock(&dc->wait_graph_lock);
+	for (link = &dc->graph_waiters; *link != self; link = &(*link)->next)
+		;
+	*link = self->next;
+	dc_unlock(&dc->wait_graph_lock);
+}
+
+/* d_lock is held and @dentry is in-lookup. */
+static void park(struct dentry *dentry, struct sleeper *self, struct lookup_end *end)
+{
+	sleeper_init(self, dentry);
+	wait_queue_add(wait_queue_of(dentry->d_wait), &self->entry);
+	dentry->d_nr_waiters++;
+	if (lookup_is_orphaned(dentry))
+		lookup_unhash(dentry, end);
+}
+
+void d_wait_lookup(struct dentry *dentry)
+{
+	struct lookup_end end = LOOKUP_END_INIT;
+	struct sleeper self;
+
+	if (!(d_flags(dentry) & DCACHE_PAR_LOOKUP))
+		return;
+	park(dentry, &self, &end);
+	lockref_unlock(&dentry->d_lockref);
+	lookup_wake(&end, 0, NULL);
+	DC_POINT(DC_W1, dentry);
+	sleeper_sleep(&self);
+	dput(self.entry.alias);
+	lockref_lock(&dentry->d_lockref);
+}
+
+/*
+ * Wait for @dentry, which is referenced, and consume the reference. Return: an entry, an error, or
+ * NULL: start over.
+ */
+static struct dentry *wait_for_lookup(struct dentry *dentry, struct dentry *parent,
+				      const struct qstr *name, struct dentry *holder, bool *shared)
+{
+	struct dcache *dc = parent->d_dcache;
+	struct lookup_end end = LOOKUP_END_INIT;
+	struct graph_waiter graph = {
+		.holder = holder,
+		.target = dentry,
+		.thread = dc_thread_id(),
+	};
+	enum d_match match;
+	bool waited = false;
+	struct sleeper self;
+	uint32_t seq;
+
+	if (holder && !graph_enter(dc, &graph)) {
+		dput(dentry);
+		return ERR_PTR(-EDEADLK);
+	}
+	lockref_lock(&dentry->d_lockref);
+	if (d_flags(dentry) & DCACHE_PAR_LOOKUP) {
+		if (lookup_owner(dentry) == graph.thread) {
+			lockref_unlock(&dentry->d_lockref);
+			if (holder)
+				graph_leave(dc, &graph);
+			dput(dentry);
+			return ERR_PTR(-EDEADLK);
+		}
+		park(dentry, &self, &end);
+		waited = true;
+	}
+	lockref_unlock(&dentry->d_lockref);
+	if (waited) {
+		count_add(&dc->lookups_waited, 1);
+		lookup_wake(&end, 0, NULL);
+		DC_POINT(DC_W1, dentry);
+		sleeper_sleep(&self);
+	}
+	if (holder)
+		graph_leave(dc, &graph);
+	if (waited && (self.entry.error || self.entry.alias)) {
+		count_add(&dc->outcomes_shared, 1);
+		dput(dentry);
+		*shared = self.entry.error;
+		return self.entry.error ? ERR_PTR(self.entry.error) : self.entry.alias;
+	}
+
+	/* It is what a search would find now, most likely. Otherwise search. */
+	dc_read_lock();
+	match = d_match(dentry, DCACHE_HASHED, parent, name, &seq);
+	dc_read_unlock();
+	if (match == D_SAME) {
+		if (waited)
+			count_add(&dc->outcomes_shared, 1);
+		return dentry;
+	}
+	dput(dentry);
+	return NULL;
+}
+
+/* The in-lookup entry of (@parent, @name) on the chain that begins with @node, not referenced. In a
+ * read section. */
+static struct dentry *in_lookup_find(struct hlist_bl_node *node, const struct dentry *parent,
+				     const struct qstr *name)
+{
+	uint32_t seq;
+
+	for (; node; node = hlist_bl_next(node)) {
+		struct dentry *dentry = container_of(node, struct dentry, d_in_lookup);
+
+		/* One that is changing is being added: the sequence of its directory is odd, so A3
+		 * will not pass. */
+		if (d_match(dentry, DCACHE_PAR_LOOKUP, parent, name, &seq) == D_SAME)
+			return dentry;
+	}
+	return NULL;
+}
+
+/* A new entry, ready to be put on an in-lookup chain. */
+static struct dentry *in_lookup_alloc(struct dentry *parent, const struct qstr *name,
+				      struct wait_queue_head *wq)
+{
+	struct wait_queue_head *own = NULL;
+	struct dentry *dentry;
+	int err = name_check(name);
+
+	if (err)
+		return ERR_PTR(err);
+	if (!wq) {
+		own = dc_alloc(sizeof(*own), _Alignof(struct wait_queue_head));
+		if (!own)
+			return ERR_PTR(-ENOMEM);
+		init_waitqueue_head(own);
+		wq = own;
+	}
+	dentry = dentry_alloc(parent->d_dcache, parent, name);
+	if (IS_ERR(dentry)) {
+		dc_free(own);
+		return dentry;
+	}
+	d_change_flags(dentry, 0, DCACHE_PAR_LOOKUP | (own ? DCACHE_OWN_WAIT : 0));
+	dentry->d_wait = wq;
+	lockref_set_bits(&dentry->d_lockref, LOCKREF_SLOW);
+	return dentry;
+}
+
+/* It was not needed after all. */
+static void in_lookup_discard(struct dentry *dentry)
+{
+	if (IS_ERR_OR_NULL(dentry))
+		return;
+	if (d_flags(dentry) & DCACHE_OWN_WAIT)
+		dc_free(dentry->d_wait);
+	dentry_discard(dentry);
+}
+
+/*
+ * Put *@new on the in-lookup chain, unless somebody else's entry is there, which is returned
+ * unreferenced; NULL: *@new is there, or the sequence moved (*@moved). Makes *@new if it is needed;
+ * an error of that is returned. In a read section, which it leaves and enters again.
+ */
+static struct dentry *in_lookup_insert(struct dentry *parent, struct inode *dir, uint32_t dir_seq,
+				       const struct qstr *name, struct wait_queue_head *wq,
+				       struct dentry **new, bool *moved)
+{
+	struct hlist_bl_head *bucket = in_lookup_bucket(
+		parent->d_dcache, atomic_load_explicit(&parent->d_dirno, memory_order_relaxed),
+		name->hash);
+
+	for (;;) {
+		struct hlist_bl_node *first = hlist_bl_first(bucket);
+		struct dentry *dentry = in_lookup_find(first, parent, name);
+
+		if (dentry)
+			return dentry;
+		if (!*new) {
+			/* The sequence tells whether what was missed before is still true. */
+			dc_read_unlock();
+			*new = in_lookup_alloc(parent, name, wq);
+			dc_read_lock();
+			if (IS_ERR(*new))
+				return *new;
+			continue;
+		}
+		if (!hlist_bl_lock_at(bucket, first)) {
+			dc_read_unlock();
+			hlist_bl_wait(bucket);
+			dc_read_lock();
+			continue;
+		}
+		DC_POINT(DC_A3, parent);
+		*moved = dir_seq_read(dir) != dir_seq;
+		if (!*moved) {
+			/* From here on the entry can be seen. */
+			atomic_store_explicit(&wait_queue_of((*new)->d_wait)->owner, dc_thread_id(),
+					      memory_order_relaxed);
+			hlist_bl_add_head(bucket, &(*new)->d_in_lookup);
+		}
+		hlist_bl_unlock(bucket);
+		return NULL;
+	}
+}
+
+struct dentry *alloc_parallel(struct dentry *parent, const struct qstr *name,
+			      struct wait_queue_head *wq, struct dentry *holder, bool *shared)
+{
+	struct dcache *dc = parent->d_dcache;
+	struct inode *dir = d_inode_of(parent);
+	struct dentry *new = NULL;
+	struct dentry *result = NULL;
+	unsigned int attempt = 0;
+
+	*shared = false;
+	if (!dir)
+		return ERR_PTR(-ENOENT);
+	if (!is_dir(dir))
+		return ERR_PTR(-ENOTDIR);
+
+	while (!result) {
+		uint32_t rename_seq = read_seqcount(&dc->rename_seq);
+		uint32_t dir_seq = dir_seq_read(dir);
+		struct dentry *dentry;
+		enum lockref_got got;
+		enum d_found found;
+		bool moved = false;
+
+		dc_read_lock();
+		DC_POINT(DC_A1, parent);
+		found = lookup_get(parent, name, &dentry);
+		if (found != D_MISSED) {
+			dc_read_unlock();
+			if (found == D_FOUND) {
+				result = dentry;
+				break;
+			}
+			dput(dentry);
+			dc_yield(attempt++);
+			continue;
+		}
+		DC_POINT(DC_A2, parent);
+		if (dir_seq_is_odd(dir_seq)) {
+			dc_read_unlock();
+			dir_seq_wait(dir);
+			continue;
+		}
+		if (!seqcount_unchanged(&dc->rename_seq, rename_seq)) {
+			/* A move may have hidden it. An exact miss is as good as one at A2. */
+			dc_read_unlock();
+			result = lookup_exact(parent, name);
+			if (result)
+				break;
+			dc_read_lock();
+		}
+		dentry = in_lookup_insert(parent, dir, dir_seq, name, wq, &new, &moved);
+		if (IS_ERR(dentry)) {
+			dc_read_unlock();
+			return dentry;
+		}
+		if (!dentry) {
+			dc_read_unlock();
+			if (moved)
+				continue;
+			count_add(&dc->nr_in_lookup, 1);
+			count_add(&dc->lookups_started, 1);
+			return new;
+		}
+		DC_POINT(DC_A4, dentry);
+		got = lockref_tryget(&dentry->d_lockref);
+		dc_read_unlock();
+		if (got == LOCKREF_GOT)
+			result = wait_for_lookup(dentry, parent, name, holder, shared);
+		else if (got == LOCKREF_BUSY)
+			dc_yield(attempt++);
+	}
+	in_lookup_discard(new);
+	return result;
+}
+
+struct dentry *d_alloc_parallel(struct dentry *parent, const struct qstr *name,
+				struct wait_queue_head *wq)
+{
+	struct qstr prepared;
+	bool shared;
+	int err = name_prepare(parent, name, &prepared);
+
+	return err ? ERR_PTR(err) : alloc_parallel(parent, &prepared, wq, NULL, &shared);
+}
+
+/* ---- ending ---- */
+
+void lookup_unhash(struct dentry *dentry, struct lookup_end *end)
+{
+	const struct dentry *parent = d_parent_of(dentry);
+	uint64_t hash_len = atomic_load_explicit(&dentry->d_hash_len, memory_order_relaxed);
+	struct hlist_bl_head *bucket = in_lookup_bucket(
+		dentry->d_dcache, atomic_load_explicit(&parent->d_dirno, memory_order_relaxed),
+		(uint32_t)hash_len);
+
+	hlist_bl_lock(bucket);
+	hlist_bl_del(bucket, &dentry->d_in_lookup);
+	hlist_bl_unlock(bucket);
+	end->waiters = wait_queue_take(wait_queue_of(dentry->d_wait), dentry);
+	end->nr_waiters = dentry->d_nr_waiters;
+	end->own_wait = (d_flags(dentry) & DCACHE_OWN_WAIT) ? dentry->d_wait : NULL;
+	dentry->d_nr_waiters = 0;
+	dentry->d_wait = NULL;
+	d_change_flags(dentry, DCACHE_PAR_LOOKUP | DCACHE_OWN_WAIT, 0);
+	lockref_clear_bits(&dentry->d_lockref, LOCKREF_SLOW);
+	count_add(&dentry->d_dcache->nr_in_lookup, -1);
+}
+
+void lookup_wake(struct lookup_end *end, int error, struct dentry *alias)
+{
+	struct wait_queue_entry *waiter = end->waiters;
+	uint32_t i;
+
+	dc_free(end->own_wait);
+	if (!waiter)
+		return;
+	DC_POINT(DC_C4, waiter->dentry);
+	if (alias) {
+		for (i = 0; i < end->nr_waiters; i++)
+			dget(alias);
+	}
+	while (waiter) {
+		/* Read before func: the waiter's frame may be gone after it. */
+		struct wait_queue_entry *next = waiter->next;
+
+		waiter->error = error;
+		waiter->alias = alias;
+		waiter->func(waiter);
+		waiter = next;
+	}
+}
+
+static int lookup_end(struct dentry *dentry, int error, struct dentry *alias)
+{
+	struct lookup_end end = LOOKUP_END_INIT;
+	bool was_in_lookup;
+
+	lockref_lock(&dentry->d_lockref);
+	was_in_lookup = d_flags(dentry) & DCACHE_PAR_LOOKUP;
+	if (was_in_lookup) {
+		lookup_unhash(dentry, &end);
+		if (error || alias)
+			d_change_flags(dentry, 0, DCACHE_ENDED);
+	}
+	lockref_unlock(&dentry->d_lockref);
+	if (!was_in_lookup)
+		return -EALREADY;
+	lookup_wake(&end, error, alias);
+	return 0;
+}
+
+void lookup_end_with_itself(struct dentry *dentry)
+{
+	lookup_end(dentry, 0, dentry);
+}
+
+void d_lookup_done(struct dentry *dentry)
+{
+	/* Most often it has been added: then there is nothing to do, nor a lock to take. */
+	if (d_in_lookup(dentry))
+		lookup_end(dentry, 0, NULL);
+}
+
+int d_lookup_fail(struct dentry *dentry, int error)
+{
+	if (error >= 0 || error < -MAX_ERRNO)
+		return -EINVAL;
+	return lookup_end(dentry, error, NULL);
+}
+
+int d_lookup_redirect(struct dentry *dentry, struct dentry *alias)
+{
+	if (!alias || alias == dentry || d_in_lookup(alias))
+		return -EINVAL;
+	if (alias->d_dcache != dentry->d_dcache)
+		return -EXDEV;
+	return lookup_end(dentry, 0, alias);
+}
+
+void d_lookup_detach(struct dentry *dentry)
+{
+	lockref_lock(&dentry->d_lockref);
+	if (d_flags(dentry) & DCACHE_PAR_LOOKUP)
+		atomic_store_explicit(&wait_queue_of(dentry->d_wait)->owner, 0,
+				      memory_order_relaxed);
+	lockref_unlock(&dentry->d_lockref);
+}

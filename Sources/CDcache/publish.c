@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Publishing entries: hashing, unhashing, and turning negative and positive.
+ *
+ * Who may be here: for one entry, whoever holds its d_lock. For one directory, any number of
+ * publishers of different names; those that end a lookup pass one after the other, in the odd
+ * window of the directory sequence.
+ *
+ *  U1	One hashed entry of a name. The chain is searched without its lock, d_compare and all, and
+ *	then locked only if nothing was added since (hlist_bl.h, B2).
+ *  U2	An entry that ends its lookup is in the in-lookup table, or in the entry table, or in both,
+ *	never in neither (parallel.c, P2). PAR_LOOKUP is off before HASHED is on and before the
+ *	entry can be found, so nobody finds an in-lookup entry in the entry table.
+ *  U3	What can fail is done before anything is changed: after an error the entry is as it was.
+ */
+#include "internal.h"
+
+struct hlist_bl_head *bucket_lock_vacant(struct dentry *dir, const struct qstr *name,
+					 const struct dentry *except)
+{
+	struct hlist_bl_head *bucket = hash_bucket(
+		dir->d_dcache, atomic_load_explicit(&dir->d_dirno, memory_order_relaxed),
+		name->hash);
+	unsigned int attempt = 0;
+
+	for (;;) {
+		struct hlist_bl_node *first, *node;
+		enum d_match match = D_OTHER;
+		uint32_t seq;
+
+		dc_read_lock();
+		first = hlist_bl_first(bucket);
+		for (node = first; node && match == D_OTHER; node = hlist_bl_next(node)) {
+			const struct dentry *dentry = container_of(node, struct dentry, d_hash);
+
+			if (dentry != except)
+				match = d_match(dentry, DCACHE_HASHED, dir, name, &seq);
+		}
+		if (match == D_OTHER && hlist_bl_lock_at(bucket, first)) {
+			dc_read_unlock();
+			return bucket;
+		}
+		dc_read_unlock();
+		if (match == D_SAME)
+			return NULL;
+		if (match == D_UNSTABLE)
+			dc_yield(attempt++);
+		else
+			hlist_bl_wait(bucket);
+	}
+}
+
+void d_hash_locked(struct dentry *dentry, struct hlist_bl_head *bucket)
+{
+	d_change_flags(dentry, 0, DCACHE_HASHED);
+	hlist_bl_add_head(bucket, &dentry->d_hash);
+}
+
+void d_unhash(struct dentry *dentry)
+{
+	const struct dentry *parent = d_parent_of(dentry);
+	uint64_t hash_len = atomic_load_explicit(&dentry->d_hash_len, memory_order_relaxed);
+	struct hlist_bl_head *bucket = hash_bucket(
+		dentry->d_dcache, atomic_load_explicit(&parent->d_dirno, memory_order_relaxed),
+		(uint32_t)hash_len);
+
+	hlist_bl_lock(bucket);
+	hlist_bl_del(bucket, &dentry->d_hash);
+	hlist_bl_unlock(bucket);
+	d_change_flags(dentry, DCACHE_HASHED, 0);
+	lockref_clear_bits(&dentry->d_lockref, LOCKREF_KEEP);
+	write_seqcount_invalidate(&dentry->d_seq);
+	if (!d_inode_of(dentry))
+		count_add(&dentry->d_dcache->nr_negative, -1);
+}
+
+/* May @dentry get @inode? i_lock is held, unless @inode is NULL. */
+static int inode_fits(const struct dentry *dentry, const struct inode *inode)
+{
+	if (!inode)
+		return 0;
+	if (inode->i_dcache != dentry->d_dcache)
+		return -EXDEV;
+	return is_dir(inode) && inode->i_dentry.first ? -EEXIST : 0;
+}
+
+/* Lock an entry that is not hashed and never moves, and see that it is on its parent's list. */
+static void lock_and_list(struct dentry *dentry)
+{
+	struct dentry *parent = d_parent_of(dentry);
+
+	lockref_lock(&parent->d_lockref);
+	lockref_lock(&dentry->d_lockref);
+	if (!(d_flags(dentry) & DCACHE_LISTED))
+		d_list_child(dentry, parent);
+	lockref_unlock(&parent->d_lockref);
+}
+
+/*
+ * Hash a locked entry, with @inode or as it is; if it is in-lookup, end that. i_lock is held.
+ * Return: 0, or -EEXIST with nothing changed.
+ */
+static int hash_entry(struct dentry *dentry, struct inode *inode, struct lookup_end *end)
+{
+	struct dentry *parent = d_parent_of(dentry);
+	struct inode *dir = NULL;
+	struct qstr name = name_of(dentry);
+	struct hlist_bl_head *bucket;
+
+	if (d_flags(dentry) & DCACHE_PAR_LOOKUP) {
+		dir = d_inode_of(parent);
+		dir_seq_begin(dir);
+		DC_POINT(DC_C1, dentry);
+	}
+	bucket = bucket_lock_vacant(parent, &name, NULL);
+	if (bucket) {
+		if (inode)
+			d_set_inode(dentry, inode);
+		d_change_flags(dentry, DCACHE_PAR_LOOKUP, 0);
+		d_hash_locked(dentry, bucket);
+		hlist_bl_unlock(bucket);
+		if (!d_inode_of(dentry))
+			count_add(&dentry->d_dcache->nr_negative, 1);
+		DC_POINT(DC_C2, dentry);
+		if (dir)
+			lookup_unhash(dentry, end);
+	}
+	DC_POINT(DC_C3, dentry);
+	if (dir)
+		dir_seq_end(dir);
+	return bucket ? 0 : -EEXIST;
+}
+
+int d_publish(struct dentry *dentry, struct inode *inode)
+{
+	struct lookup_end end = LOOKUP_END_INIT;
+	int err;
+
+	if (is_root(dentry))
+		return -EINVAL;
+	if (inode)
+		dc_lock(&inode->i_lock);
+	lock_and_list(dentry);
+	if (d_flags(dentry) & DCACHE_HASHED)
+		err = -EEXIST;
+	else if ((d_flags(dentry) & DCACHE_ENDED) || d_inode_of(dentry))
+		err = -EINVAL;
+	else
+		err = inode_fits(dentry, inode);
+	if (!err)
+		err = hash_entry(dentry, inode, &end);
+	lockref_unlock(&dentry->d_lockref);
+	if (inode)
+		dc_unlock(&inode->i_lock);
+	lookup_wake(&end, 0, NULL);
+	return err;
+}
+
+int d_add(struct dentry *dentry, struct inode *inode)
+{
+	int err;
+
+	if (IS_ERR(inode))
+		return (int)PTR_ERR(inode);
+	err = d_publish(dentry, inode);
+	if (err)
+		iput(inode);
+	return err;
+}
+
+int d_instantiate(struct dentry *dentry, struct inode *inode)
+{
+	int err;
+
+	if (!inode)
+		return -EINVAL;
+	if (IS_ERR(inode))
+		return (int)PTR_ERR(inode);
+	dc_lock(&inode->i_lock);
+	lockref_lock(&dentry->d_lockref);
+	if (d_flags(dentry) & DCACHE_PAR_LOOKUP)
+		err = -EBUSY;
+	else if (d_inode_of(dentry))
+		err = -EINVAL;
+	else
+		err = inode_fits(dentry, inode);
+	if (!err)
+		d_set_inode(dentry, inode);
+	lockref_unlock(&dentry->d_lockref);
+	dc_unlock(&inode->i_lock);
+	if (err)
+		iput(inode);
+	return err;
+}
+
+void d_drop(struct dentry *dentry)
+{
+	lockref_lock(&dentry->d_lockref);
+	if (d_flags(dentry) & DCACHE_HASHED)
+		d_unhash(dentry);
+	lockref_unlock(&dentry->d_lockref);
+}
+
+int d_rehash(struct dentry *dentry)
+{
+	struct lookup_end end = LOOKUP_END_INIT;
+	int err;
+
+	if (is_root(dentry))
+		return -EINVAL;
+	lock_and_list(dentry);
+	if (d_flags(dentry) & DCACHE_HASHED)
+		err = -EEXIST;
+	else if (d_flags(dentry) & DCACHE_PAR_LOOKUP)
+		err = -EBUSY;
+	else if (d_flags(dentry) & DCACHE_ENDED)
+		err = -EINVAL;
+	else
+		err = hash_entry(dentry, NULL, &end);
+	lockref_unlock(&dentry->d_lockref);
+	return err;
+}
+
+void d_delete(struct dentry *dentry)
+{
+	struct inode *inode;
+
+	for (;;) {
+		lockref_lock(&dentry->d_lockref);
+		inode = d_inode_of(dentry);
+		if (!inode || lockref_count(&dentry->d_lockref) > 1)
+			break;
+		if (dc_trylock(&inode->i_lock)) {
+			d_clear_inode(dentry);
+			lockref_unlock(&dentry->d_lockref);
+			dc_unlock(&inode->i_lock);
+			iput(inode);
+			return;
+		}
+		/* Its holder is about to let go. Wait for that, not holding what it may want. */
+		ihold(inode);
+		lockref_unlock(&dentry->d_lockref);
+		dc_lock(&inode->i_lock);
+		dc_unlock(&inode->i_lock);
+		iput(inode);
+	}
+	if (inode && (d_flags(dentry) & DCACHE_HASHED))
+		d_unhash(dentry);
+	lockref_unlock(&dentry->d_lockref);
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The C tests' harness. A test registers itself:
+ *
+ *	TEST(one_cold_name_is_asked_for_once, "H1")
+ *	{
+ *		CHECK_EQ(calls, 1);
+ *	}
+ *
+ * The second argument names the rows of the hazards and contracts that it proves. The same
+ * sources are a plain program (main.c) and, inside `swift test`, a table of functions.
+ */
+#ifndef DCACHE_TESTS_HARNESS_H
+#define DCACHE_TESTS_HARNESS_H
+
+#include <dcache.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "sync/hooks.h"
+
+struct test {
+	const char *name;
+	const char *covers;
+	const char *file;
+	void (*run)(void);
+	struct test *next;
+};
+
+void test_register(struct test *test);
+
+#define TEST(name_, covers_)                                                            \
+	static void test_##name_(void);                                                 \
+	static struct test test_##name_##_entry = { #name_, covers_, __FILE__,          \
+						    test_##name_, NULL };               \
+	__attribute__((constructor)) static void test_##name_##_register(void)          \
+	{                                                                               \
+		test_register(&test_##name_##_entry);                                   \
+	}                                                                               \
+	static void test_##name_(void)
+
+/* Records a failure of the running test; may be called from any thread. Returns @ok. */
+bool test_check(bool ok, const char *file, int line, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+#define CHECK(x) test_check((x), __FILE__, __LINE__, "%s", #x)
+#define CHECK_EQ(a, b)                                                                          \
+	do {                                                                                    \
+		long long check_a = (long long)(a), check_b = (long long)(b);                   \
+		test_check(check_a == check_b, __FILE__, __LINE__, "%s == %s (%lld, %lld)", #a, \
+			   #b, check_a, check_b);                                               \
+	} while (0)
+/* The pointer carries the error. */
+#define CHECK_ERR(ptr, error)                                                               \
+	do {                                                                                \
+		const void *check_p = (ptr);                                                \
+		test_check(IS_ERR(check_p) && PTR_ERR(check_p) == (error), __FILE__,        \
+			   __LINE__, "%s is %s (%ld)", #ptr, #error, PTR_ERR(check_p));     \
+	} while (0)
+#define REQUIRE(x)                 \
+	do {                       \
+		if (!CHECK(x))     \
+			return;    \
+	} while (0)
+
+#define NAME(literal) (&(const struct qstr)QSTR_INIT(literal, sizeof(literal) - 1))
+
+/* A thread that runs a closure of a function and a pointer. Aborts if it cannot be started. */
+pthread_t test_thread(void *(*run)(void *), void *arg);
+void test_join(pthread_t thread);
+void test_sleep_ms(unsigned int ms);
+/* Monotonic time in nanoseconds. */
+uint64_t test_now_ns(void);
+/* Poll @condition until it is true, for up to 20 s; false: it never was. */
+#define EVENTUALLY(condition)                                              \
+	({                                                                 \
+		uint64_t until_ = test_now_ns() + 20000000000ull;          \
+		bool is_true_;                                             \
+		while (!(is_true_ = (condition)) && test_now_ns() < until_) \
+			usleep(200);                                       \
+		is_true_;                                                  \
+	})
+
+/*
+ * A cache with one root directory, and counted release of its inodes.
+ * tree_end() puts the root, destroys the cache and checks that no entry, inode, allocation of the
+ * sync layer (checked build) or release is missing.
+ */
+struct tree {
+	struct dcache *dc;
+	struct dentry *root;
+	long allocations_before;
+};
+
+struct tree tree_begin(const struct dcache_options *opts, const struct inode_operations *dir_ops);
+void tree_end(struct tree *tree);
+/* Release operations that tree inodes have had so far, and inodes made. */
+extern _Atomic long tree_inodes_made, tree_inodes_released;
+/* An inode of @dc that counts its release; NULL on failure. @dir_ops matter for directories. */
+struct inode *tree_inode(struct dcache *dc, enum inode_type type);
+/* The operations that tree_inode() gives to directories: release, and @lookup of tree_begin(). */
+
+#ifdef DCACHE_DEBUG
+/*
+ * Holding a thread at a point. gate_arm() before the thread gets there; the thread that reaches
+ * @point (with @object, unless that is NULL) stops; gate_wait() returns once it has stopped there;
+ * gate_open() lets it go, and all later ones. Several gates may be armed. gates_reset() at the end.
+ */
+struct gate {
+	enum dc_point point;
+	const void *object;
+	_Atomic int arrived;		/* threads that stopped here so far */
+	_Atomic bool open;
+	_Atomic bool armed;
+	int limit;			/* stop only the first @limit threads; 0: all */
+	_Atomic int admitted;
+};
+
+void gate_arm(struct gate *gate, enum dc_point point, const void *object, int limit);
+bool gate_wait(struct gate *gate, int arrivals);
+void gate_open(struct gate *gate);
+void gates_reset(void);
+/* Begin to count passes of points without any gate. */
+void points_count(void);
+/* How often any thread has passed @point since gates_reset(). */
+long point_count(enum dc_point point);
+#endif
+
+/* Run @body in a forked child: true if the child was ended by SIGABRT and its standard error holds
+ * @text. For checked-build stops. */
+bool stops_with(void (*body)(void), const char *text);
+
+#endif /* DCACHE_TESTS_HARNESS_H */

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/**
+ * dcache: the Linux dentry cache, with its parallel lookups, as a library.
+ *
+ * A cache of (directory, name) -> object for any program that resolves names: FUSE filesystems,
+ * file servers, build tools, language runtimes. When several threads look up the same missing
+ * name, one of them asks the filesystem ("the backend") and the others wait for its answer.
+ *
+ * The header is the manual. Read in this order:
+ *
+ *	dcache/instance.h	a cache: create, limits, counters, destroy
+ *	dcache/qstr.h		names
+ *	dcache/inode.h		objects that names lead to, and directories' operations
+ *	dcache/dentry.h		entries: references, adding, dropping, looking up
+ *	dcache/parallel.h	one asks, the others wait: the heart of it
+ *	dcache/alias.h		d_splice_alias, d_add_ci: what a filesystem's lookup ends with
+ *	dcache/namei.h		lookup_one_unlocked, lookup_slow: the whole protocol in one call
+ *	dcache/casefold.h	ready-made Unicode case-insensitive directories
+ *	dcache/rcu.h		read sections, for lookups without a reference
+ *	dcache/wait.h		the queue head that the owner of a lookup lends to those who wait
+ *
+ * Words
+ *	hashed		reachable by lookup
+ *	negative	known to be absent: an entry without an inode
+ *	in-lookup	somebody is asking the backend for it right now
+ *	owner		the caller that must end an in-lookup entry; see d_alloc_parallel()
+ *	waiter		a caller that found the entry in-lookup
+ *	checked build	a build with DCACHE_DEBUG defined: a broken rule stops the program
+ *
+ * Errors are returned: as a negative errno value from functions that return int, and as ERR_PTR()
+ * from functions that return a pointer. No call sets errno. Nothing prints, aborts or exits in a
+ * release build.
+ *
+ * Threads: every call may be made from any thread, which need not register itself. Each call's
+ * "Context" says whether it may sleep. Nothing that may sleep is called inside a read section.
+ *
+ * Locks, outermost first: the directory's inode_lock() or inode_lock_shared(), which the caller
+ * takes; then the library's own, which no call returns with, except d_lock().
+ *
+ * A cache does not survive fork() in the child: use it in the parent, or exec.
+ */
+#ifndef DCACHE_H
+#define DCACHE_H
+
+#include <dcache/base.h>
+#include <dcache/qstr.h>
+#include <dcache/wait.h>
+#include <dcache/rcu.h>
+#include <dcache/instance.h>
+#include <dcache/inode.h>
+#include <dcache/dentry.h>
+#include <dcache/parallel.h>
+#include <dcache/alias.h>
+#include <dcache/namei.h>
+#include <dcache/casefold.h>
+
+#endif /* DCACHE_H */

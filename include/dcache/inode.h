@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/**
+ * Inodes: the objects that names lead to.
+ *
+ * An inode carries a type, a number, operations and one pointer of the program's. It is counted:
+ * new_inode() gives the first reference, each positive entry holds one.
+ */
+#ifndef DCACHE_INODE_H
+#define DCACHE_INODE_H
+
+#include <dcache/base.h>
+
+DCACHE_BEGIN_DECLS
+
+/** enum inode_type - what kind of object; only directories are treated differently. */
+enum inode_type {
+	INODE_DIRECTORY = 1,
+	INODE_REGULAR = 2,
+	INODE_SYMLINK = 3,
+	INODE_SPECIAL = 4,	/**< device, FIFO, socket, or what else the program has */
+};
+
+/**
+ * struct inode_operations - what the program does for an inode. All optional, all may be NULL.
+ */
+struct inode_operations {
+	/**
+	 * The backend: look up @dentry's name in @dir, a directory. Called by lookup_slow() with
+	 * @dir locked shared (not by __lookup_slow()), by one thread for one name at a time;
+	 * different names of one directory in parallel. May sleep.
+	 *
+	 * @dentry is in-lookup and the callee's to end. It either ends it with d_add(@dentry, inode
+	 * or NULL), or returns what d_splice_alias() or d_add_ci() returned, or returns an error.
+	 * Return: NULL (the answer is @dentry), another entry, referenced (the answer is that one),
+	 * or ERR_PTR: waiters get the same.
+	 */
+	struct dentry *(*lookup)(struct inode *dir, struct dentry *dentry, unsigned int flags);
+
+	/** The last reference is gone. Runs at once, in the context of whoever gave it back, with
+	 *  no lock of the library held. May sleep. Readers may still see the inode. */
+	void (*evict)(struct inode *inode);
+
+	/** Nobody can see the inode any more: free what inode_private() points to. Runs once, after
+	 *  a grace period, usually in the instance's own thread, in no order. Whoever calls the
+	 *  library may have to wait for it if very much is to be freed: it must not take a lock
+	 *  that is held during such calls. */
+	void (*release)(struct inode *inode);
+};
+
+/**
+ * new_inode - make an inode with one reference.
+ * @dc:   instance it belongs to.
+ * @ino:  number, for the program's use.
+ * @type: kind of object.
+ * @ops:  operations, or NULL; must outlive the instance.
+ * @private_data: the program's pointer; given back through ops->release.
+ *
+ * Return: the inode, or ERR_PTR(-ENOMEM), ERR_PTR(-EINVAL) for an unknown type. On error
+ * ops->release is not called.
+ * Context: does not sleep.
+ */
+DCACHE_API struct inode *new_inode(struct dcache *dc, uint64_t ino, enum inode_type type,
+				   const struct inode_operations *ops, void *private_data);
+
+/** ihold - take another reference on an inode that is referenced. Context: any. */
+DCACHE_API void ihold(struct inode *inode);
+
+/**
+ * igrab - take a reference on an inode seen in a read section, or otherwise not known to be held.
+ * Return: @inode, or NULL if its last reference is gone.
+ * Context: any.
+ */
+DCACHE_API struct inode *igrab(struct inode *inode);
+
+/** iput - give a reference back; NULL and error pointers are ignored. The last one evicts.
+ *  Context: may sleep if it is the last; not in a read section. */
+DCACHE_API void iput(struct inode *inode);
+
+/** inode_private - the pointer given to new_inode(). */
+DCACHE_API void *inode_private(const struct inode *inode);
+/** inode_number - the number given to new_inode(). */
+DCACHE_API uint64_t inode_number(const struct inode *inode);
+/** inode_get_type - the type given to new_inode(). */
+DCACHE_API enum inode_type inode_get_type(const struct inode *inode);
+/** inode_dcache - the instance given to new_inode(). */
+DCACHE_API struct dcache *inode_dcache(const struct inode *inode);
+
+/**
+ * inode_lock, inode_lock_shared - the directory lock (i_rwsem).
+ *
+ * Lookups hold a directory shared; whoever creates, removes or renames in it holds it exclusively,
+ * so that a lookup which raced the change cannot publish what was true before it. First come,
+ * first served: a waiting writer is not overtaken by later readers, so a thread must not take it
+ * shared twice. Any thread may unlock.
+ * Context: sleeps; not in a read section.
+ */
+DCACHE_API void inode_lock(struct inode *dir);
+DCACHE_API void inode_unlock(struct inode *dir);
+DCACHE_API void inode_lock_shared(struct inode *dir);
+DCACHE_API void inode_unlock_shared(struct inode *dir);
+/** inode_trylock, inode_trylock_shared - the same if it can be had at once. Never sleeps. */
+DCACHE_API bool inode_trylock(struct inode *dir);
+DCACHE_API bool inode_trylock_shared(struct inode *dir);
+
+DCACHE_END_DECLS
+
+#endif /* DCACHE_INODE_H */
