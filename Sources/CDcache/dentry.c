@@ -60,7 +60,7 @@ struct dentry *dentry_alloc(struct dcache *dc, struct dentry *parent, const stru
 	atomic_init(&dentry->d_hash.next, 0);
 	atomic_init(&dentry->d_parent, parent ? parent : dentry);
 	atomic_init(&dentry->d_seq.sequence, 0);
-	atomic_init(&dentry->d_flags, 0);
+	atomic_init(&dentry->d_flags, name->hash % LRU_SHARDS << DCACHE_LRU_SHARD_SHIFT);
 	atomic_init(&dentry->d_inode, NULL);
 	lockref_init(&dentry->d_lockref, 1);
 	dentry->d_dcache = dc;

@@ -63,6 +63,7 @@ struct external_name {
 #define DCACHE_OP_COMPARE	0x0200u
 #define DCACHE_OP_REVALIDATE	0x0400u
 #define DCACHE_OP_DELETE	0x0800u
+#define DCACHE_LRU_SHARD_SHIFT	28	/* the LRU shard, fixed: four bits */
 
 /*
  * An entry, 192 bytes. The first cache line holds all that a hit without a reference reads.
@@ -89,7 +90,7 @@ struct dentry {
 	struct hlist_head d_children;		/* d_lock */
 	/* Number of the directory in hashes, 0 until it first has an inode that is one; then fixed. */
 	_Atomic uint32_t d_dirno;
-	uint32_t d_nr_waiters;			/* d_lock; parked on d_wait for this entry */
+	uint32_t d_nr_waiters;			/* d_lock; references of waiters, in-lookup */
 	/* Next on the in-lookup chain. Shares its place with nothing, since lookups follow that
 	 * chain without its lock. */
 	struct hlist_bl_node d_in_lookup;
@@ -134,7 +135,7 @@ struct lru_shard {
 	_Atomic uint64_t nr;
 } __attribute__((aligned(64)));
 
-#define LRU_SHARDS 16
+#define LRU_SHARDS 16u
 #define NAME_SECRET_SIZE 192
 
 struct dcache {
@@ -360,11 +361,10 @@ struct wait_queue_entry *wait_queue_take(struct wait_queue *wq, const struct den
 /* A lookup that has been ended and whose waiters are yet to be told. */
 struct lookup_end {
 	struct wait_queue_entry *waiters;
-	uint32_t nr_waiters;
 	struct wait_queue_head *own_wait;
 };
 
-#define LOOKUP_END_INIT { NULL, 0, NULL }
+#define LOOKUP_END_INIT { NULL, NULL }
 
 /* d_lock is held and @dentry is in-lookup: it no longer is. */
 void lookup_unhash(struct dentry *dentry, struct lookup_end *end);
@@ -378,12 +378,6 @@ struct dentry *alloc_parallel(struct dentry *parent, const struct qstr *name,
 			      struct wait_queue_head *wq, struct dentry *holder, bool *shared);
 /* End a lookup with the entry as it is, negative and unhashed: waiters get it so. */
 void lookup_end_with_itself(struct dentry *dentry);
-/* The last reference but those of parked waiters has gone: is it so? d_lock is held. */
-static inline bool lookup_is_orphaned(const struct dentry *dentry)
-{
-	return (d_flags(dentry) & DCACHE_PAR_LOOKUP) &&
-	       lockref_count(&dentry->d_lockref) == (int32_t)dentry->d_nr_waiters;
-}
 
 /* ---- move.c ---- */
 

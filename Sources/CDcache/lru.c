@@ -6,7 +6,7 @@
  * until the shrinker sees that. So freeing all of the LRU, parents following their last child,
  * frees all that is unused: teardown needs no walk of the tree.
  *
- * The LRU is in shards, each with a lock inside d_lock. The shrinker comes from the other side: it
+ * The LRU is in shards, chosen by the first name's hash, each with a lock inside d_lock. The shrinker comes from the other side: it
  * holds the shard's lock and only tries d_lock; an entry whose lock is taken is passed over, never
  * waited for. An entry that is to go gets a reference, leaves the list, and is put like any other,
  * after the shard's lock is released: if somebody found it meanwhile, it stays.
@@ -17,7 +17,7 @@
 
 void lru_init(struct dcache *dc)
 {
-	int i;
+	unsigned int i;
 
 	for (i = 0; i < LRU_SHARDS; i++) {
 		dc_lock_init(&dc->lru[i].lock);
@@ -28,10 +28,7 @@ void lru_init(struct dcache *dc)
 
 static struct lru_shard *shard_of(const struct dentry *dentry)
 {
-	/* By address: entries do not move, their names do. Only the choice depends on it. */
-	uintptr_t at = (uintptr_t)dentry / sizeof(struct dentry);
-
-	return &dentry->d_dcache->lru[(at ^ at >> 4) % LRU_SHARDS];
+	return &dentry->d_dcache->lru[d_flags(dentry) >> DCACHE_LRU_SHARD_SHIFT];
 }
 
 void d_lru_add(struct dentry *dentry)
@@ -66,7 +63,7 @@ void d_lru_del(struct dentry *dentry)
 uint64_t lru_count(const struct dcache *dc)
 {
 	uint64_t count = 0;
-	int i;
+	unsigned int i;
 
 	for (i = 0; i < LRU_SHARDS; i++)
 		count += atomic_load_explicit(&dc->lru[i].nr, memory_order_relaxed);
@@ -114,7 +111,7 @@ size_t lru_shrink(struct dcache *dc, size_t nr, size_t scan, bool all)
 {
 	struct dentry *victims[SHRINK_BATCH];
 	size_t freed = 0;
-	int idle = 0;
+	unsigned int idle = 0;
 
 	while (freed < nr && scan && idle < LRU_SHARDS) {
 		uint32_t turn = atomic_fetch_add_explicit(&dc->next_lru_shard, 1,

@@ -50,7 +50,9 @@ static struct dentry *ask(struct inode *dir, struct dentry *dentry, unsigned int
 		if (d_in_lookup(dentry))
 			lookup_end_with_itself(dentry);
 		return dentry;
-	} else if (d_lookup_redirect(dentry, answer) == -EINVAL) {
+	} else {
+		/* Refused for an answer that is no good; not needed if it has been ended. */
+		d_lookup_redirect(dentry, answer);
 		d_lookup_done(dentry);
 	}
 	dput(dentry);

@@ -12,7 +12,7 @@
  *	A2	search the entry table, and miss
  *		wait if the sequence was odd; a move meanwhile means: again from A1
  *		search the chain of the in-lookup table, without its lock
- *	A4	if the name is there: take a reference, go and wait for it
+ *	A4	if the name is there: lock the entry, join those who wait for it
  *	A3	lock the chain if nothing was added to it since (hlist_bl.h, B2), see that the
  *		sequence is what it was at A1, and put a new entry on the chain
  *
@@ -26,8 +26,8 @@
  *  P3	A writer that has made the sequence odd needs bucket locks only. Callers look at the
  *	sequence before they take one, and hold it for a few instructions, so they cannot keep the
  *	writer from it.
- *  P4	The entry of A4 may be ended, put and killed before the reference is taken. The read section
- *	keeps its memory, and a dead entry gives no reference: the caller starts over.
+ *  P4	The entry of A4 may be ended, put and killed before it is locked. The read section keeps its
+ *	memory, and a dead entry gives no reference: the caller starts over.
  *  P5	Waiting begins under d_lock with the entry in-lookup, and an entry stops being in-lookup
  *	under d_lock; so a waiter is either taken off the queue by the one who ends, or was never on
  *	it. What becomes of queue and waiters then: wait.c, W1 - W3.
@@ -37,8 +37,8 @@
  *	parent's child list only when it is published.
  *
  * While an entry is in-lookup its lockref has the SLOW bit, so that every put comes by and sees
- * whether the remaining references are those of parked waiters only: nobody could end the lookup
- * then. d_nr_waiters counts them.
+ * whether the remaining references are those of waiters only: nobody could end the lookup then.
+ * d_nr_waiters counts these; such a reference and the count are taken at once, under d_lock.
  */
 #include "internal.h"
 
@@ -115,26 +115,22 @@ static void graph_leave(struct dcache *dc, struct graph_waiter *self)
 	dc_unlock(&dc->wait_graph_lock);
 }
 
-/* d_lock is held and @dentry is in-lookup. */
-static void park(struct dentry *dentry, struct sleeper *self, struct lookup_end *end)
+/* d_lock is held and @dentry is in-lookup: queue, once. */
+static void park(struct dentry *dentry, struct sleeper *self)
 {
 	sleeper_init(self, dentry);
 	wait_queue_add(wait_queue_of(dentry->d_wait), &self->entry);
-	dentry->d_nr_waiters++;
-	if (lookup_is_orphaned(dentry))
-		lookup_unhash(dentry, end);
 }
 
 void d_wait_lookup(struct dentry *dentry)
 {
-	struct lookup_end end = LOOKUP_END_INIT;
 	struct sleeper self;
 
 	if (!(d_flags(dentry) & DCACHE_PAR_LOOKUP))
 		return;
-	park(dentry, &self, &end);
+	dentry->d_nr_waiters++;
+	park(dentry, &self);
 	lockref_unlock(&dentry->d_lockref);
-	lookup_wake(&end, 0, NULL);
 	DC_POINT(DC_W1, dentry);
 	sleeper_sleep(&self);
 	dput(self.entry.alias);
@@ -142,54 +138,90 @@ void d_wait_lookup(struct dentry *dentry)
 }
 
 /*
- * Wait for @dentry, which is referenced, and consume the reference. Return: an entry, an error, or
- * NULL: start over.
+ * @holder's owner wants to wait for @dentry, as whose waiter it is counted. Queue it, unless that
+ * closes a cycle (-EDEADLK) or the lookup has ended meanwhile (0); 1: @self is queued, and @graph is
+ * in the list of the instance.
  */
-static struct dentry *wait_for_lookup(struct dentry *dentry, struct dentry *parent,
-				      const struct qstr *name, struct dentry *holder, bool *shared)
+static int park_holder(struct dentry *dentry, struct graph_waiter *graph, struct sleeper *self)
+{
+	bool entered = graph_enter(dentry->d_dcache, graph);
+	bool in_lookup;
+
+	lockref_lock(&dentry->d_lockref);
+	in_lookup = d_flags(dentry) & DCACHE_PAR_LOOKUP;
+	if (in_lookup && entered)
+		park(dentry, self);
+	else if (in_lookup)
+		dentry->d_nr_waiters--;
+	lockref_unlock(&dentry->d_lockref);
+	if (entered && !in_lookup)
+		graph_leave(dentry->d_dcache, graph);
+	return entered ? in_lookup : -EDEADLK;
+}
+
+/*
+ * Join those who wait for @dentry, which was seen in-lookup and is not referenced. In a read section,
+ * which this leaves. Return: an entry, referenced; an error; or NULL: start over.
+ */
+static struct dentry *join_lookup(struct dentry *dentry, struct dentry *parent,
+				  const struct qstr *name, struct dentry *holder, bool *shared)
 {
 	struct dcache *dc = parent->d_dcache;
-	struct lookup_end end = LOOKUP_END_INIT;
 	struct graph_waiter graph = {
 		.holder = holder,
 		.target = dentry,
 		.thread = dc_thread_id(),
 	};
-	enum d_match match;
-	bool waited = false;
 	struct sleeper self;
+	enum d_match match;
+	int parked = 0;
 	uint32_t seq;
+	int spins;
 
-	if (holder && !graph_enter(dc, &graph)) {
-		dput(dentry);
-		return ERR_PTR(-EDEADLK);
+	for (spins = 0; !lockref_trylock(&dentry->d_lockref); spins++) {
+		if (spins == DC_SPIN_LIMIT) {
+			dc_read_unlock();
+			dc_yield(0);
+			return NULL;
+		}
+		dc_spin_hint();
 	}
-	lockref_lock(&dentry->d_lockref);
+	if (lockref_count(&dentry->d_lockref) < 0) {
+		lockref_unlock(&dentry->d_lockref);
+		dc_read_unlock();
+		return NULL;
+	}
+	lockref_add_locked(&dentry->d_lockref, 1);
+	dc_read_unlock();
 	if (d_flags(dentry) & DCACHE_PAR_LOOKUP) {
 		if (lookup_owner(dentry) == graph.thread) {
-			lockref_unlock(&dentry->d_lockref);
-			if (holder)
-				graph_leave(dc, &graph);
-			dput(dentry);
-			return ERR_PTR(-EDEADLK);
+			parked = -EDEADLK;
+		} else {
+			dentry->d_nr_waiters++;
+			parked = 1;
+			if (!holder)
+				park(dentry, &self);
 		}
-		park(dentry, &self, &end);
-		waited = true;
 	}
 	lockref_unlock(&dentry->d_lockref);
-	if (waited) {
+	if (parked > 0 && holder)
+		parked = park_holder(dentry, &graph, &self);
+	if (parked < 0) {
+		dput(dentry);
+		return ERR_PTR(parked);
+	}
+	if (parked) {
 		count_add(&dc->lookups_waited, 1);
-		lookup_wake(&end, 0, NULL);
 		DC_POINT(DC_W1, dentry);
 		sleeper_sleep(&self);
-	}
-	if (holder)
-		graph_leave(dc, &graph);
-	if (waited && (self.entry.error || self.entry.alias)) {
-		count_add(&dc->outcomes_shared, 1);
-		dput(dentry);
-		*shared = self.entry.error;
-		return self.entry.error ? ERR_PTR(self.entry.error) : self.entry.alias;
+		if (holder)
+			graph_leave(dc, &graph);
+		if (self.entry.error || self.entry.alias) {
+			count_add(&dc->outcomes_shared, 1);
+			dput(dentry);
+			*shared = self.entry.error;
+			return self.entry.error ? ERR_PTR(self.entry.error) : self.entry.alias;
+		}
 	}
 
 	/* It is what a search would find now, most likely. Otherwise search. */
@@ -197,7 +229,7 @@ static struct dentry *wait_for_lookup(struct dentry *dentry, struct dentry *pare
 	match = d_match(dentry, DCACHE_HASHED, parent, name, &seq);
 	dc_read_unlock();
 	if (match == D_SAME) {
-		if (waited)
+		if (parked)
 			count_add(&dc->outcomes_shared, 1);
 		return dentry;
 	}
@@ -327,7 +359,6 @@ struct dentry *alloc_parallel(struct dentry *parent, const struct qstr *name,
 		uint32_t rename_seq = read_seqcount(&dc->rename_seq);
 		uint32_t dir_seq = dir_seq_read(dir);
 		struct dentry *dentry;
-		enum lockref_got got;
 		enum d_found found;
 		bool moved = false;
 
@@ -372,12 +403,7 @@ struct dentry *alloc_parallel(struct dentry *parent, const struct qstr *name,
 			return new;
 		}
 		DC_POINT(DC_A4, dentry);
-		got = lockref_tryget(&dentry->d_lockref);
-		dc_read_unlock();
-		if (got == LOCKREF_GOT)
-			result = wait_for_lookup(dentry, parent, name, holder, shared);
-		else if (got == LOCKREF_BUSY)
-			dc_yield(attempt++);
+		result = join_lookup(dentry, parent, name, holder, shared);
 	}
 	in_lookup_discard(new);
 	return result;
@@ -407,7 +433,6 @@ void lookup_unhash(struct dentry *dentry, struct lookup_end *end)
 	hlist_bl_del(bucket, &dentry->d_in_lookup);
 	hlist_bl_unlock(bucket);
 	end->waiters = wait_queue_take(wait_queue_of(dentry->d_wait), dentry);
-	end->nr_waiters = dentry->d_nr_waiters;
 	end->own_wait = (d_flags(dentry) & DCACHE_OWN_WAIT) ? dentry->d_wait : NULL;
 	dentry->d_nr_waiters = 0;
 	dentry->d_wait = NULL;
@@ -419,22 +444,17 @@ void lookup_unhash(struct dentry *dentry, struct lookup_end *end)
 void lookup_wake(struct lookup_end *end, int error, struct dentry *alias)
 {
 	struct wait_queue_entry *waiter = end->waiters;
-	uint32_t i;
 
 	dc_free(end->own_wait);
 	if (!waiter)
 		return;
 	DC_POINT(DC_C4, waiter->dentry);
-	if (alias) {
-		for (i = 0; i < end->nr_waiters; i++)
-			dget(alias);
-	}
 	while (waiter) {
 		/* Read before func: the waiter's frame may be gone after it. */
 		struct wait_queue_entry *next = waiter->next;
 
 		waiter->error = error;
-		waiter->alias = alias;
+		waiter->alias = dget(alias);
 		waiter->func(waiter);
 		waiter = next;
 	}

@@ -20,7 +20,8 @@ static inline void write_seqcount_begin(struct seqcount *s)
 {
 	uint32_t seq = atomic_load_explicit(&s->sequence, memory_order_relaxed);
 
-	atomic_store_explicit(&s->sequence, seq + 1, memory_order_relaxed);
+	/* Release: who sees the odd count also sees what led the writer here. */
+	atomic_store_explicit(&s->sequence, seq + 1, memory_order_release);
 }
 
 static inline void write_seqcount_end(struct seqcount *s)

@@ -10,7 +10,7 @@
  *
  * Compared as bytes, and equal to no other name: a name that is not valid UTF-8, and one of nothing
  * but ignored code points. Code points that utf8proc's version of Unicode does not know are
- * themselves; a newer one may make two names one, as a newer ext4 may.
+ * themselves; a newer one may make two names one.
  */
 #ifndef DCACHE_CASEFOLD_H
 #define DCACHE_CASEFOLD_H

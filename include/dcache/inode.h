@@ -31,8 +31,9 @@ struct inode_operations {
 	 *
 	 * @dentry is in-lookup and the callee's to end. It either ends it with d_add(@dentry, inode
 	 * or NULL), or returns what d_splice_alias() or d_add_ci() returned, or returns an error.
-	 * Return: NULL (the answer is @dentry), another entry, referenced (the answer is that one),
-	 * or ERR_PTR: waiters get the same.
+	 * Return: NULL (the answer is @dentry; if it was not ended: "does not exist, do not cache
+	 * that"), another entry, referenced (the answer is that one), or ERR_PTR: waiters get the
+	 * same.
 	 */
 	struct dentry *(*lookup)(struct inode *dir, struct dentry *dentry, unsigned int flags);
 

@@ -43,8 +43,8 @@ DCACHE_API struct dentry *lookup_slow(struct dentry *parent, const struct qstr *
  *
  * The lookup operation's answer is honoured so: NULL and the entry ended by d_add() or
  * d_splice_alias(): that entry. Another entry: that one, and waiters get it too. An error:
- * returned, to waiters too. NULL and the entry not ended: the backend forgot to answer; the
- * callers of a checked build learn it by a stop, of a release build by -EIO.
+ * returned, to waiters too. NULL and the entry not ended: the name does not exist, and that is not
+ * to be cached; the entry is returned negative and unhashed, to waiters too.
  */
 DCACHE_API struct dentry *__lookup_slow(struct dentry *parent, const struct qstr *name,
 					unsigned int flags);
