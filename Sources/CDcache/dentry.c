@@ -67,9 +67,10 @@ struct dentry *dentry_alloc(struct dcache *dc, struct dentry *parent, const stru
 	atomic_init(&dentry->d_fsdata, NULL);
 	dentry->d_children.first = NULL;
 	atomic_init(&dentry->d_dirno, 0);
-	dentry->d_nr_waiters = 0;
+	atomic_init(&dentry->d_woken, 0);
 	atomic_init(&dentry->d_in_lookup.next, 0);
 	dentry->d_wait = NULL;
+	dentry->d_nr_waiters = 0;
 	set_op_flags(dentry, dc->d_op);
 	if (name_set(dentry, name)) {
 		dc_free(dentry);
@@ -293,7 +294,7 @@ static struct dentry *kill(struct dentry *dentry)
  */
 static struct dentry *put_slow(struct dentry *dentry, bool discard, bool *killed)
 {
-	struct lookup_end end = LOOKUP_END_INIT;
+	struct lookup_end end;
 	struct inode *locked = NULL; /* its i_lock, and a reference of our own */
 	struct dentry *parent = NULL;
 	struct inode *inode;
@@ -306,6 +307,9 @@ static struct dentry *put_slow(struct dentry *dentry, bool discard, bool *killed
 		    lockref_count(&dentry->d_lockref) - 1 == (int32_t)dentry->d_nr_waiters) {
 			DC_RULE("dput: an in-lookup entry is ended before its last put", false);
 			lookup_unhash(dentry, &end);
+			lockref_unlock(&dentry->d_lockref);
+			lookup_wake(&end, 0, NULL);
+			continue;
 		}
 		if (lockref_count(&dentry->d_lockref) > 1 || (!discard && retain(dentry))) {
 			lockref_add_locked(&dentry->d_lockref, -1);
@@ -335,7 +339,6 @@ static struct dentry *put_slow(struct dentry *dentry, bool discard, bool *killed
 			dc_unlock(&locked->i_lock);
 		iput(locked);
 	}
-	lookup_wake(&end, 0, NULL);
 	return parent;
 }
 

@@ -66,7 +66,8 @@ struct external_name {
 #define DCACHE_LRU_SHARD_SHIFT	28	/* the LRU shard, fixed: four bits */
 
 /*
- * An entry, 192 bytes. The first cache line holds all that a hit without a reference reads.
+ * An entry, 192 bytes. The first cache line holds what a hit without a reference reads, of the entry
+ * and of its directory, and half of an average name.
  *
  * d_seq covers d_parent, d_hash_len, d_iname, d_inode and whether the entry is hashed: they are
  * stored with release while it is odd and loaded with acquire (seqcount.h).
@@ -78,6 +79,9 @@ struct dentry {
 	struct seqcount d_seq;			/* d_lock */
 	_Atomic uint32_t d_flags;		/* d_lock */
 	_Atomic(struct inode *) d_inode;	/* d_lock and i_lock, d_seq */
+	/* Number of the directory in hashes, 0 until it first has an inode that is one; then fixed. */
+	_Atomic uint32_t d_dirno;
+	_Atomic uint32_t d_woken;		/* futex of those who sleep for the lookup's end */
 	/* The name's bytes, zero-padded; of a longer one, word 0 is a struct external_name's
 	 * address, to be followed only after d_seq has been checked. */
 	_Atomic uint64_t d_iname[DNAME_INLINE_WORDS];
@@ -88,15 +92,15 @@ struct dentry {
 	_Atomic(void *) d_fsdata;		/* the program's */
 	struct hlist_node d_sib;		/* parent's d_lock */
 	struct hlist_head d_children;		/* d_lock */
-	/* Number of the directory in hashes, 0 until it first has an inode that is one; then fixed. */
-	_Atomic uint32_t d_dirno;
-	uint32_t d_nr_waiters;			/* d_lock; references of waiters, in-lookup */
 	/* Next on the in-lookup chain. Shares its place with nothing, since lookups follow that
 	 * chain without its lock. */
 	struct hlist_bl_node d_in_lookup;
 	union {
 		struct list_head d_lru;			/* LRU shard's lock */
-		struct wait_queue_head *d_wait;		/* d_lock; while in-lookup */
+		struct {				/* d_lock; while in-lookup */
+			struct wait_queue_head *d_wait;
+			uint32_t d_nr_waiters;		/* references that are waiters' */
+		};
 	};
 	union {
 		struct hlist_node d_alias;		/* i_lock */
@@ -314,9 +318,9 @@ void dir_seq_end(struct inode *dir);
 /* ---- wait.c ---- */
 
 /*
- * Somebody who waits for an entry to stop being in-lookup. Lies with the waiter; linked under the
- * entry's d_lock. Whoever ends the lookup takes it off the queue under d_lock and, holding no lock,
- * calls @func, exactly once, after which it does not touch the entry again.
+ * Somebody who waits for an entry to stop being in-lookup. Lies with the waiter, who has a reference
+ * on the entry; linked under the entry's d_lock. Whoever ends the lookup takes it off the queue under
+ * d_lock and, holding no lock, calls @func, exactly once, after which it does not touch it again.
  */
 struct wait_queue_entry {
 	struct wait_queue_entry *next;
@@ -331,7 +335,7 @@ struct wait_queue_entry {
 /* A waiter that sleeps. */
 struct sleeper {
 	struct wait_queue_entry entry;
-	_Atomic uint32_t woken;
+	_Atomic bool done;
 };
 
 /* What lies in a struct wait_queue_head. */
@@ -351,6 +355,8 @@ static inline struct wait_queue *wait_queue_of(struct wait_queue_head *wq)
 
 void sleeper_init(struct sleeper *sleeper, struct dentry *dentry);
 void sleeper_sleep(struct sleeper *sleeper);
+/* All who slept for @dentry have been let go: wake them. */
+void sleepers_wake(struct dentry *dentry);
 /* d_lock of @entry->dentry, which is in-lookup, is held. */
 void wait_queue_add(struct wait_queue *wq, struct wait_queue_entry *entry);
 /* The same; returns those who wait for @dentry, linked, oldest first, off the queue. */
@@ -360,11 +366,12 @@ struct wait_queue_entry *wait_queue_take(struct wait_queue *wq, const struct den
 
 /* A lookup that has been ended and whose waiters are yet to be told. */
 struct lookup_end {
+	struct dentry *dentry;			/* referenced by whoever ends it, to the end */
 	struct wait_queue_entry *waiters;
 	struct wait_queue_head *own_wait;
 };
 
-#define LOOKUP_END_INIT { NULL, NULL }
+#define LOOKUP_END_INIT { NULL, NULL, NULL }
 
 /* d_lock is held and @dentry is in-lookup: it no longer is. */
 void lookup_unhash(struct dentry *dentry, struct lookup_end *end);

@@ -432,6 +432,7 @@ void lookup_unhash(struct dentry *dentry, struct lookup_end *end)
 	hlist_bl_lock(bucket);
 	hlist_bl_del(bucket, &dentry->d_in_lookup);
 	hlist_bl_unlock(bucket);
+	end->dentry = dentry;
 	end->waiters = wait_queue_take(wait_queue_of(dentry->d_wait), dentry);
 	end->own_wait = (d_flags(dentry) & DCACHE_OWN_WAIT) ? dentry->d_wait : NULL;
 	dentry->d_nr_waiters = 0;
@@ -448,7 +449,7 @@ void lookup_wake(struct lookup_end *end, int error, struct dentry *alias)
 	dc_free(end->own_wait);
 	if (!waiter)
 		return;
-	DC_POINT(DC_C4, waiter->dentry);
+	DC_POINT(DC_C4, end->dentry);
 	while (waiter) {
 		/* Read before func: the waiter's frame may be gone after it. */
 		struct wait_queue_entry *next = waiter->next;
@@ -458,6 +459,7 @@ void lookup_wake(struct lookup_end *end, int error, struct dentry *alias)
 		waiter->func(waiter);
 		waiter = next;
 	}
+	sleepers_wake(end->dentry);
 }
 
 static int lookup_end(struct dentry *dentry, int error, struct dentry *alias)

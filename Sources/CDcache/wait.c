@@ -9,8 +9,12 @@
  *  W2	Ending the lookup takes the waiters of that entry off the queue under the same d_lock.
  *	After the lock is released nobody touches the head for this entry's sake.
  *  W3	A waiter's entry belongs to whoever took it off until its func is called. func's last
- *	access to it is the store that lets the waiter go; a wake-up after it uses the address only.
- *	The waiter leaves its frame only when it has seen that store, whatever else woke it.
+ *	access to it is the store that lets the waiter go. The waiter leaves its frame only when it
+ *	has seen that store, whatever else woke it.
+ *  W4	Sleepers sleep on one word of the entry they wait for, which all have a reference on, as has
+ *	the one who ends the lookup. It is set after the last sleeper has been let go, and all are
+ *	woken by one broadcast. A sleeper that finds it unset and sleeps is woken by that; one that
+ *	finds it set has been let go.
  *
  * Since one head may serve several lookups, whose d_locks differ, the list has a lock of its own,
  * and taking off picks the entry's own waiters. A lookup that nobody waits for does not take it:
@@ -67,26 +71,31 @@ struct wait_queue_entry *wait_queue_take(struct wait_queue *wq, const struct den
 	return taken;
 }
 
-static void sleeper_wake(struct wait_queue_entry *entry)
+static void sleeper_done(struct wait_queue_entry *entry)
 {
 	struct sleeper *sleeper = container_of(entry, struct sleeper, entry);
 
-	atomic_store_explicit(&sleeper->woken, 1, memory_order_release);
-	dc_futex_wake(&sleeper->woken, 1);
+	atomic_store_explicit(&sleeper->done, true, memory_order_release);
 }
 
 void sleeper_init(struct sleeper *sleeper, struct dentry *dentry)
 {
 	sleeper->entry.next = NULL;
 	sleeper->entry.dentry = dentry;
-	sleeper->entry.func = sleeper_wake;
+	sleeper->entry.func = sleeper_done;
 	sleeper->entry.error = 0;
 	sleeper->entry.alias = NULL;
-	atomic_init(&sleeper->woken, 0);
+	atomic_init(&sleeper->done, false);
 }
 
 void sleeper_sleep(struct sleeper *sleeper)
 {
-	while (!atomic_load_explicit(&sleeper->woken, memory_order_acquire))
-		dc_futex_wait(&sleeper->woken, 0, DC_NO_DEADLINE);
+	while (!atomic_load_explicit(&sleeper->done, memory_order_acquire))
+		dc_futex_wait(&sleeper->entry.dentry->d_woken, 0, DC_NO_DEADLINE);
+}
+
+void sleepers_wake(struct dentry *dentry)
+{
+	atomic_store_explicit(&dentry->d_woken, 1, memory_order_release);
+	dc_futex_wake(&dentry->d_woken, INT32_MAX);
 }
