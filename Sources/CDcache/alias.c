@@ -61,9 +61,11 @@ static struct dentry *splice_directory(struct dentry *alias, struct dentry *dent
 	}
 	if (!err)
 		err = move_entry(alias, dentry, &move);
-	rename_write_unlock(dc);
+	/* While nobody can take the alias away from that directory, or after it has left it with its
+	 * reference in @move: either keeps the directory. */
 	if (locked)
 		inode_unlock_shared(locked);
+	rename_write_unlock(dc);
 	move_end(&move, alias);
 	if (err) {
 		dput(alias);

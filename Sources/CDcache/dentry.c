@@ -71,6 +71,7 @@ struct dentry *dentry_alloc(struct dcache *dc, struct dentry *parent, const stru
 	atomic_init(&dentry->d_in_lookup.next, 0);
 	dentry->d_wait = NULL;
 	dentry->d_nr_waiters = 0;
+	dentry->d_owner = 0;
 	set_op_flags(dentry, dc->d_op);
 	if (name_set(dentry, name)) {
 		dc_free(dentry);

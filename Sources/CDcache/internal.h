@@ -100,6 +100,7 @@ struct dentry {
 		struct {				/* d_lock; while in-lookup */
 			struct wait_queue_head *d_wait;
 			uint32_t d_nr_waiters;		/* references that are waiters' */
+			uint32_t d_owner;		/* dc_thread_id(), or 0: not known */
 		};
 	};
 	union {
@@ -341,7 +342,6 @@ struct sleeper {
 /* What lies in a struct wait_queue_head. */
 struct wait_queue {
 	struct dc_lock lock;			/* several entries' waiters may share the queue */
-	_Atomic uint32_t owner;			/* dc_thread_id(), or 0 */
 	_Atomic(struct wait_queue_entry *) first;
 	struct wait_queue_entry *last;
 } __attribute__((may_alias));

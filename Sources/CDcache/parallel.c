@@ -62,9 +62,7 @@ bool d_in_lookup(const struct dentry *dentry)
 /* The thread that owns @dentry's lookup; 0: none, or not known. d_lock is held. */
 static uint32_t lookup_owner(const struct dentry *dentry)
 {
-	if (!(d_flags(dentry) & DCACHE_PAR_LOOKUP))
-		return 0;
-	return atomic_load_explicit(&wait_queue_of(dentry->d_wait)->owner, memory_order_relaxed);
+	return (d_flags(dentry) & DCACHE_PAR_LOOKUP) ? dentry->d_owner : 0;
 }
 
 /*
@@ -279,6 +277,7 @@ static struct dentry *in_lookup_alloc(struct dentry *parent, const struct qstr *
 	}
 	d_change_flags(dentry, 0, DCACHE_PAR_LOOKUP | (own ? DCACHE_OWN_WAIT : 0));
 	dentry->d_wait = wq;
+	dentry->d_owner = dc_thread_id();
 	lockref_set_bits(&dentry->d_lockref, LOCKREF_SLOW);
 	return dentry;
 }
@@ -329,12 +328,9 @@ static struct dentry *in_lookup_insert(struct dentry *parent, struct inode *dir,
 		}
 		DC_POINT(DC_A3, parent);
 		*moved = dir_seq_read(dir) != dir_seq;
-		if (!*moved) {
-			/* From here on the entry can be seen. */
-			atomic_store_explicit(&wait_queue_of((*new)->d_wait)->owner, dc_thread_id(),
-					      memory_order_relaxed);
+		/* From here on the entry can be seen. */
+		if (!*moved)
 			hlist_bl_add_head(bucket, &(*new)->d_in_lookup);
-		}
 		hlist_bl_unlock(bucket);
 		return NULL;
 	}
@@ -513,7 +509,6 @@ void d_lookup_detach(struct dentry *dentry)
 {
 	lockref_lock(&dentry->d_lockref);
 	if (d_flags(dentry) & DCACHE_PAR_LOOKUP)
-		atomic_store_explicit(&wait_queue_of(dentry->d_wait)->owner, 0,
-				      memory_order_relaxed);
+		dentry->d_owner = 0;
 	lockref_unlock(&dentry->d_lockref);
 }

@@ -7,7 +7,9 @@
  * window of the directory sequence.
  *
  *  U1	One hashed entry of a name. The chain is searched without its lock, d_compare and all, and
- *	then locked only if nothing was added since (hlist_bl.h, B2).
+ *	then locked only if nothing was added since (hlist_bl.h, B2). An entry that is dropped and
+ *	rehashed in between can hide another from this: it is a diagnosis, for callers that do not
+ *	exclude each other as they should, and no more than that.
  *  U2	An entry that ends its lookup is in the in-lookup table, or in the entry table, or in both,
  *	never in neither (parallel.c, P2). PAR_LOOKUP is off before HASHED is on and before the
  *	entry can be found, so nobody finds an in-lookup entry in the entry table.

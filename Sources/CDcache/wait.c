@@ -27,7 +27,6 @@ void init_waitqueue_head(struct wait_queue_head *wq)
 	struct wait_queue *queue = wait_queue_of(wq);
 
 	dc_lock_init(&queue->lock);
-	atomic_init(&queue->owner, 0);
 	atomic_init(&queue->first, NULL);
 	queue->last = NULL;
 }

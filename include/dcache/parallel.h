@@ -59,7 +59,8 @@ DCACHE_API bool d_in_lookup(const struct dentry *dentry);
 
 /**
  * d_wait_lookup - wait until an entry is not in-lookup.
- * @dentry: referenced, its d_lock() held by the caller, and held again when the call returns.
+ * @dentry: referenced, for this call alone, its d_lock() held by the caller, and held again when
+ *	    the call returns.
  *
  * The caller must not be the one who is to end the lookup. After the return nobody touches this
  * waiter's place in the queue, nor the owner's queue head for its sake.

@@ -176,6 +176,7 @@ void reclaim_barrier(struct reclaim *reclaim)
 {
 	uint64_t target = atomic_load_explicit(&reclaim->pushed, memory_order_acquire);
 
+	DC_RULE("dcache_barrier: not from a release operation", !reclaim_is_self(reclaim));
 	while ((int64_t)(atomic_load_explicit(&reclaim->freed, memory_order_acquire) - target) < 0) {
 		/* Nothing, and not all: somebody has counted an object and is about to push it. */
 		if (!run_batch(reclaim))
@@ -185,5 +186,5 @@ void reclaim_barrier(struct reclaim *reclaim)
 
 bool reclaim_is_self(const struct reclaim *reclaim)
 {
-	return pthread_equal(reclaim->thread, pthread_self());
+	return atomic_load_explicit(&reclaim->batch_thread, memory_order_relaxed) == dc_thread_id();
 }

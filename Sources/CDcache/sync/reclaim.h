@@ -50,6 +50,7 @@ void reclaim_barrier(struct reclaim *reclaim);
 /* Make the thread ask idle() from now on, from time to time. @reclaim may be gone afterwards. */
 void reclaim_hurry(struct reclaim *reclaim);
 bool reclaim_in_hurry(const struct reclaim *reclaim);
+/* Is this thread in a callback? */
 bool reclaim_is_self(const struct reclaim *reclaim);
 uint64_t reclaim_pending(const struct reclaim *reclaim);
 
