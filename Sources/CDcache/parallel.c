@@ -159,10 +159,12 @@ static int park_holder(struct dentry *dentry, struct graph_waiter *graph, struct
 
 /*
  * Join those who wait for @dentry, which was seen in-lookup and is not referenced. In a read section,
- * which this leaves. Return: an entry, referenced; an error; or NULL: start over.
+ * which this leaves. @attempt: as dc_yield(). Return: an entry, referenced; an error; or NULL: start
+ * over.
  */
 static struct dentry *join_lookup(struct dentry *dentry, struct dentry *parent,
-				  const struct qstr *name, struct dentry *holder, bool *shared)
+				  const struct qstr *name, struct dentry *holder, bool *shared,
+				  unsigned int *attempt)
 {
 	struct dcache *dc = parent->d_dcache;
 	struct graph_waiter graph = {
@@ -179,7 +181,7 @@ static struct dentry *join_lookup(struct dentry *dentry, struct dentry *parent,
 	for (spins = 0; !lockref_trylock(&dentry->d_lockref); spins++) {
 		if (spins == DC_SPIN_LIMIT) {
 			dc_read_unlock();
-			dc_yield(0);
+			dc_yield((*attempt)++);
 			return NULL;
 		}
 		dc_spin_hint();
@@ -399,7 +401,7 @@ struct dentry *alloc_parallel(struct dentry *parent, const struct qstr *name,
 			return new;
 		}
 		DC_POINT(DC_A4, dentry);
-		result = join_lookup(dentry, parent, name, holder, shared);
+		result = join_lookup(dentry, parent, name, holder, shared, &attempt);
 	}
 	in_lookup_discard(new);
 	return result;

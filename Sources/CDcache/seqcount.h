@@ -44,10 +44,13 @@ static inline uint32_t read_seqcount(const struct seqcount *s)
 	return atomic_load_explicit(&s->sequence, memory_order_acquire);
 }
 
-/* After loads with acquire: @seq is even and nothing changed since it was read. */
+/*
+ * After loads with acquire: @seq is even and nothing changed since it was read. Acquire: a reader
+ * that is told "changed" may go on to look for what changed, and must find it.
+ */
 static inline bool seqcount_unchanged(const struct seqcount *s, uint32_t seq)
 {
-	return !(seq & 1) && atomic_load_explicit(&s->sequence, memory_order_relaxed) == seq;
+	return !(seq & 1) && atomic_load_explicit(&s->sequence, memory_order_acquire) == seq;
 }
 
 #endif /* DCACHE_SEQCOUNT_H */

@@ -62,8 +62,10 @@ DCACHE_API bool d_in_lookup(const struct dentry *dentry);
  * @dentry: referenced, for this call alone, its d_lock() held by the caller, and held again when
  *	    the call returns.
  *
- * The caller must not be the one who is to end the lookup. After the return nobody touches this
- * waiter's place in the queue, nor the owner's queue head for its sake.
+ * The caller must not be the one who is to end the lookup, and somebody must be: a lookup whose owner
+ * has put its reference without ending it is ended when only waiters' references are left, and until
+ * then the call sleeps. After the return nobody touches this waiter's place in the queue, nor the
+ * owner's queue head for its sake.
  * Context: sleeps.
  */
 DCACHE_API void d_wait_lookup(struct dentry *dentry);

@@ -277,7 +277,11 @@ static inline int dc_random(void *buf, size_t len)
  * How often to look before sleeping. The holder of a lock of ours runs some tens of instructions;
  * if it has not let go by then it was most likely descheduled, and spinning would only keep it so.
  */
+#ifdef DCACHE_MODEL
+#define DC_SPIN_LIMIT 1
+#else
 #define DC_SPIN_LIMIT 64
+#endif
 
 #pragma GCC visibility pop
 

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The controlled scheduler: what a scenario sees of it.
+ *
+ * The core's own sources are compiled with -fsanitize=thread and linked with runtime.c instead of
+ * the sanitizer's: every access to memory and every atomic operation of theirs comes by the
+ * runtime, which decides who runs next, watches the order of accesses, and may let a load return
+ * an older value that the memory model allows. Threads are fibers of one real thread.
+ */
+#ifndef DCACHE_MODEL_H
+#define DCACHE_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define MODEL_MAX_THREADS 4
+
+struct scenario {
+	const char *name;
+	const char *covers;		/* rows of the table of hazards */
+	int threads;
+	bool unbounded;			/* small enough to be searched without a bound */
+	void (*setup)(void);
+	void (*run[MODEL_MAX_THREADS])(void);
+	/* All threads have ended: check, and take down. */
+	void (*finish)(void);
+	struct scenario *next;
+};
+
+void scenario_register(struct scenario *scenario);
+struct scenario *scenario_first(void);
+
+#define SCENARIO(name_)                                                                  \
+	static struct scenario scenario_##name_;                                         \
+	__attribute__((constructor)) static void scenario_register_##name_(void)         \
+	{                                                                                \
+		scenario_##name_.name = #name_;                                          \
+		scenario_register(&scenario_##name_);                                    \
+	}                                                                                \
+	static struct scenario scenario_##name_
+
+/* End this run with a report, unless @ok. */
+void model_check(bool ok, const char *what, const char *file, int line);
+#define MODEL_CHECK(x) model_check((x), #x, __FILE__, __LINE__)
+
+/* Let the @nth allocation of the run fail; 0: none. */
+void model_fail_allocation(long nth);
+/* The running thread: 0 .. threads - 1, or MODEL_MAX_THREADS in setup and finish. */
+int model_thread(void);
+/* Blocks of memory that are not freed. */
+long model_live_blocks(void);
+/* @size bytes that hold statistics only: nobody acts on their values. */
+void model_quiet(const void *at, size_t size);
+/* Note in the trace what a scenario does. */
+void model_note(const char *text);
+
+/* ---- for main.c ---- */
+
+enum strategy { STRATEGY_DFS, STRATEGY_RANDOM, STRATEGY_PCT, STRATEGY_REPLAY, STRATEGY_BYTES };
+
+struct model_options {
+	enum strategy strategy;
+	int preemptions;		/* DFS: bound; -1: none */
+	int pct_depth;
+	int stale_reads;		/* stale values that loads may return in one run */
+	uint64_t seed;
+	uint64_t runs;			/* random, PCT: how many */
+	double seconds;			/* stop after so long; 0: never */
+	long fail_allocation;
+	const char *replay;
+	const unsigned char *bytes;	/* the schedule, for a fuzzer */
+	size_t nr_bytes;
+	bool trace;
+};
+
+struct model_result {
+	uint64_t schedules;
+	uint64_t states;		/* distinct, with state caching */
+	uint64_t steps;
+	bool complete;			/* DFS: nothing is left within the bound */
+	bool failed;
+	char report[2048];
+	char schedule[8192];		/* what --replay takes */
+};
+
+void model_explore(const struct scenario *scenario, const struct model_options *options,
+		   struct model_result *result);
+
+#endif /* DCACHE_MODEL_H */

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "world.h"
+
+struct world world;
+
+static int released;
+
+static void inode_release(struct inode *inode)
+{
+	(void)inode;
+	released++;
+}
+
+const struct inode_operations world_inode_ops = { .release = inode_release };
+
+struct inode *world_inode(enum inode_type type)
+{
+	return new_inode(world.dc, 7, type, &world_inode_ops, NULL);
+}
+
+struct dentry *world_add(struct dentry *parent, const struct qstr *name, enum inode_type type)
+{
+	struct dentry *dentry = d_alloc(parent, name);
+
+	MODEL_CHECK(!IS_ERR(dentry));
+	MODEL_CHECK(!d_add(dentry, world_inode(type)));
+	return dentry;
+}
+
+static void world_setup_limited(size_t max_entries)
+{
+	struct dcache_options opts = DCACHE_OPTIONS_INIT;
+	int i;
+
+	opts.hash_buckets = 2;
+	opts.in_lookup_buckets = 2;
+	opts.seed = 1;
+	opts.max_entries = max_entries;
+	atomic_init(&world.asked, 0);
+	atomic_init(&world.succeeded, 0);
+	world.dir = world.entry = world.owned = NULL;
+	for (i = 0; i < MODEL_MAX_THREADS; i++) {
+		world.result[i] = 0;
+		world.found[i] = NULL;
+	}
+	MODEL_CHECK(!dcache_create(&opts, &world.dc));
+	model_quiet(&world.dc->nr_dentry,
+		    (size_t)((char *)&world.dc->next_dirno - (char *)&world.dc->nr_dentry));
+	world.root_inode = world_inode(INODE_DIRECTORY);
+	world.root = d_make_root(world.root_inode);
+	MODEL_CHECK(!IS_ERR(world.root));
+}
+
+void world_setup(void)
+{
+	world_setup_limited(0);
+}
+
+void world_setup_dir(void)
+{
+	world_setup();
+	world.dir = world_add(world.root, NAME("dir"), INODE_DIRECTORY);
+}
+
+void world_setup_file(void)
+{
+	world_setup();
+	world.entry = world_add(world.root, NAME("n"), INODE_REGULAR);
+	world.inode = d_inode(world.entry);
+}
+
+void world_finish(void)
+{
+	struct dcache_stats stats;
+
+	dcache_get_stats(world.dc, &stats);
+	MODEL_CHECK(stats.in_lookup == 0);
+	dput(world.dir);
+	dput(world.root);
+	MODEL_CHECK(!dcache_destroy(world.dc));
+}
+
+void world_put_found(void)
+{
+	int i;
+
+	for (i = 0; i < MODEL_MAX_THREADS; i++)
+		dput(world.found[i]);
+	world_finish();
+}

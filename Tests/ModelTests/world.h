@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The small world that scenarios act in: one instance, a root, and what they found. */
+#ifndef DCACHE_MODEL_WORLD_H
+#define DCACHE_MODEL_WORLD_H
+
+#include "internal.h"
+#include "model.h"
+
+#define NAME(literal) (&(const struct qstr)QSTR_INIT(literal, sizeof(literal) - 1))
+
+/* 48 bytes: not inline. */
+#define LONG_A "a-name-that-is-longer-than-forty-bytes-number-one"
+#define LONG_B "a-name-that-is-longer-than-forty-bytes-number-two"
+
+struct world {
+	struct dcache *dc;
+	struct dentry *root;
+	struct inode *root_inode;
+	struct dentry *dir;		/* hashed directory "dir" in the root, referenced */
+	struct dentry *entry;		/* what a scenario's setup made, if it says so */
+	struct inode *inode;
+	struct dentry *owned;		/* an in-lookup entry that setup began */
+	struct wait_queue_head wq;
+	_Atomic int asked;		/* times that a thread became an owner */
+	_Atomic int succeeded;
+	long result[MODEL_MAX_THREADS];
+	struct dentry *found[MODEL_MAX_THREADS];
+};
+
+extern struct world world;
+extern const struct inode_operations world_inode_ops;
+
+/* An instance of two buckets in each table, and a root. */
+void world_setup(void);
+/* The same, with the directory "dir" in the root. */
+void world_setup_dir(void);
+/* The same, with a referenced file "n" in the root as world.entry. */
+void world_setup_file(void);
+void world_finish(void);
+/* Put what result slots hold, then world_finish(). */
+void world_put_found(void);
+
+struct inode *world_inode(enum inode_type type);
+/* Add @name to @parent, hashed, positive; returned referenced. */
+struct dentry *world_add(struct dentry *parent, const struct qstr *name, enum inode_type type);
+
+#endif /* DCACHE_MODEL_WORLD_H */
