@@ -28,16 +28,6 @@ static struct dentry *find_any_alias(struct inode *inode)
 	return alias;
 }
 
-static bool has_alias(struct inode *inode)
-{
-	bool has;
-
-	dc_lock(&inode->i_lock);
-	has = inode->i_dentry.first;
-	dc_unlock(&inode->i_lock);
-	return has;
-}
-
 /* @alias is referenced: the reference is returned to the caller, or put. */
 static struct dentry *splice_directory(struct dentry *alias, struct dentry *dentry)
 {
@@ -86,7 +76,8 @@ struct dentry *d_splice_alias(struct inode *inode, struct dentry *dentry)
 		iput(inode);
 		return ERR_PTR(err);
 	}
-	for (;;) {
+	/* Between the two steps somebody may give the directory an entry, and take it away again. */
+	do {
 		alias = inode && is_dir(inode) ? find_any_alias(inode) : NULL;
 		if (alias) {
 			alias = splice_directory(alias, dentry);
@@ -94,14 +85,9 @@ struct dentry *d_splice_alias(struct inode *inode, struct dentry *dentry)
 			return alias;
 		}
 		err = d_publish(dentry, inode);
-		if (!err)
-			return NULL;
-		/* Somebody may have given the directory its entry since. */
-		if (err != -EEXIST || !d_unhashed(dentry) || !inode || !is_dir(inode) ||
-		    !has_alias(inode))
-			break;
-	}
-	iput(inode);
+	} while (err == -EAGAIN);
+	if (err)
+		iput(inode);
 	return ERR_PTR(err);
 }
 

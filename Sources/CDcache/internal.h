@@ -287,7 +287,8 @@ struct inode *d_clear_inode(struct dentry *dentry);
 
 /* ---- publish.c ---- */
 
-/* d_add() that leaves @inode to the caller on error. */
+/* d_add() that leaves @inode to the caller on error, and says -EAGAIN where @inode is a directory that
+ * has an entry. */
 int d_publish(struct dentry *dentry, struct inode *inode);
 /* Lock the chain where (@dir, @name) belongs, having made sure that no entry there but @except
  * bears that name. NULL: one does. d_compare may run, while no bucket is locked. */

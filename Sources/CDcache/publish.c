@@ -76,14 +76,15 @@ void d_unhash(struct dentry *dentry)
 		count_add(&dentry->d_dcache->nr_negative, -1);
 }
 
-/* May @dentry get @inode? i_lock is held, unless @inode is NULL. */
+/* May @dentry get @inode? -EAGAIN: not while that directory has another entry. i_lock is held, unless
+ * @inode is NULL. */
 static int inode_fits(const struct dentry *dentry, const struct inode *inode)
 {
 	if (!inode)
 		return 0;
 	if (inode->i_dcache != dentry->d_dcache)
 		return -EXDEV;
-	return is_dir(inode) && inode->i_dentry.first ? -EEXIST : 0;
+	return is_dir(inode) && inode->i_dentry.first ? -EAGAIN : 0;
 }
 
 /* Lock an entry that is not hashed and never moves, and see that it is on its parent's list. */
@@ -167,7 +168,7 @@ int d_add(struct dentry *dentry, struct inode *inode)
 	err = d_publish(dentry, inode);
 	if (err)
 		iput(inode);
-	return err;
+	return err == -EAGAIN ? -EEXIST : err;
 }
 
 int d_instantiate(struct dentry *dentry, struct inode *inode)
@@ -192,7 +193,7 @@ int d_instantiate(struct dentry *dentry, struct inode *inode)
 	dc_unlock(&inode->i_lock);
 	if (err)
 		iput(inode);
-	return err;
+	return err == -EAGAIN ? -EEXIST : err;
 }
 
 void d_drop(struct dentry *dentry)

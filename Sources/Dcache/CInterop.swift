@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
-public import CDcache
-
 // For programs in which C and Swift use one cache: `@_spi(CInterop) import Dcache`. Not part of the
 // safe interface, hence not of the public one.
 //

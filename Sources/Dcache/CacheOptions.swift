@@ -22,6 +22,7 @@ public struct CacheOptions: Sendable, Hashable {
   /// How names are compared in directories for which nothing else was said.
   public var matching: NameMatching
 
+  /// The defaults are the library's.
   public init(
     buckets: Int = 0,
     inLookupBuckets: Int = 0,

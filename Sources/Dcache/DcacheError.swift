@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
-public import Glibc
+import Glibc
 
 /// Why a call of this module failed: a value of the C `errno`.
 ///
@@ -70,11 +70,10 @@ extension DcacheError: CustomStringConvertible {
   /// The C library's words for it. Calls `strerror_r`.
   public var description: String {
     withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { buffer in
-      buffer.initialize(repeating: 0)
-      guard strerror_r(rawValue, buffer.baseAddress!, buffer.count) == 0 else {
-        return "errno \(rawValue)"
+      guard let text = buffer.baseAddress, strerror_r(rawValue, text, buffer.count) == 0 else {
+        return "Unknown error \(rawValue)"
       }
-      return String(cString: buffer.baseAddress!)
+      return String(cString: text)
     }
   }
 }

@@ -138,10 +138,12 @@ extension Dentry {
 
   /// The bytes of the name. Calls `d_name_copy`.
   public var nameBytes: [UInt8] {
-    withNameBytes { bytes in [UInt8](unsafeUninitializedCapacity: bytes.count) { buffer, count in
-      for index in bytes.indices { buffer.initializeElement(at: index, to: bytes[index]) }
-      count = bytes.count
-    } }
+    withNameBytes { bytes in
+      [UInt8](unsafeUninitializedCapacity: bytes.count) { buffer, count in
+        for index in bytes.indices { buffer.initializeElement(at: index, to: bytes[index]) }
+        count = bytes.count
+      }
+    }
   }
 
   /// The name, with U+FFFD for what is not UTF-8. Calls `d_name_copy`.

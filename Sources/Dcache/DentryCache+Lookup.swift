@@ -70,8 +70,9 @@ extension DentryCache {
   ///   - parent: a directory.
   ///   - name: the name; `.` and `..` are refused.
   ///   - locking: who locks the directory.
-  ///   - lookup: the backend; may block. Gets the name as it was given.
-  /// - Throws: what ``allocParallel(parent:name:)`` says, what `lookup` throws, and why its answer
+  ///   - backend: is asked; may block. Gets the name as it was given.
+  /// - Returns: the entry, positive or negative.
+  /// - Throws: what ``allocParallel(parent:name:)`` says, what `lookup:` throws, and why its answer
   ///   could not be added.
   @available(*, noasync)
   @inlinable

@@ -56,9 +56,9 @@ public final class DentryCache<Payload: AnyObject & Sendable>: Sendable {
   }
 
   private static func makeInstance(_ options: CacheOptions) throws(DcacheError) -> OpaquePointer {
-    guard let buckets = Int(exactly: options.buckets), buckets >= 0,
-      options.inLookupBuckets >= 0, options.maxEntries >= 0
-    else { throw .invalidArgument }
+    guard options.buckets >= 0, options.inLookupBuckets >= 0, options.maxEntries >= 0 else {
+      throw .invalidArgument
+    }
     var settings = dcache_options()
     settings.size = MemoryLayout<dcache_options>.size
     settings.hash_buckets = options.buckets
@@ -82,9 +82,8 @@ public final class DentryCache<Payload: AnyObject & Sendable>: Sendable {
 // MARK: - Inodes and roots
 
 extension DentryCache {
-  /// Another tree in the same cache. Calls `new_inode` and `d_make_root`.
-  ///
-  /// - Parameter matching: how names are compared in the root. nil: as the options say.
+  /// Another tree in the same cache; `matching` says how names are compared in its root, nil: as the
+  /// options say. Calls `new_inode` and `d_make_root`.
   public func makeRoot(
     _ payload: Payload, number: UInt64 = 0, matching: NameMatching? = nil
   ) throws(DcacheError) -> Dentry<Payload> {
@@ -104,7 +103,8 @@ extension DentryCache {
   /// Any entry of an inode, or a new one without a place, which is freed with its last reference
   /// unless ``InLookup/splice(_:)`` finds it one before. For objects found without a name, as by a
   /// file handle. Calls `d_obtain_alias`.
-  public func obtainAlias(of inode: consuming Inode<Payload>) throws(DcacheError) -> Dentry<Payload> {
+  public func obtainAlias(of inode: consuming Inode<Payload>) throws(DcacheError) -> Dentry<Payload>
+  {
     Dentry(consuming: try pointer(d_obtain_alias(inode.take())))
   }
 }

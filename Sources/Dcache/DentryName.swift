@@ -22,6 +22,7 @@ public protocol DentryName: ~Escapable {
 }
 
 extension String: DentryName {
+  /// The UTF-8 of the string, where it lies.
   @inlinable
   public func withNameBytes<Result: ~Copyable, Failure: Error>(
     _ body: (RawSpan) throws(Failure) -> Result
@@ -32,6 +33,7 @@ extension String: DentryName {
 }
 
 extension Substring: DentryName {
+  /// The UTF-8 of the substring, where it lies.
   @inlinable
   public func withNameBytes<Result: ~Copyable, Failure: Error>(
     _ body: (RawSpan) throws(Failure) -> Result
@@ -42,6 +44,7 @@ extension Substring: DentryName {
 }
 
 extension Array: DentryName where Element == UInt8 {
+  /// The elements, where they lie.
   @inlinable
   public func withNameBytes<Result: ~Copyable, Failure: Error>(
     _ body: (RawSpan) throws(Failure) -> Result
@@ -51,6 +54,7 @@ extension Array: DentryName where Element == UInt8 {
 }
 
 extension ArraySlice: DentryName where Element == UInt8 {
+  /// The elements, where they lie.
   @inlinable
   public func withNameBytes<Result: ~Copyable, Failure: Error>(
     _ body: (RawSpan) throws(Failure) -> Result
@@ -60,6 +64,7 @@ extension ArraySlice: DentryName where Element == UInt8 {
 }
 
 extension Span: DentryName where Element == UInt8 {
+  /// The elements, where they lie.
   @inlinable
   public func withNameBytes<Result: ~Copyable, Failure: Error>(
     _ body: (RawSpan) throws(Failure) -> Result
@@ -69,6 +74,7 @@ extension Span: DentryName where Element == UInt8 {
 }
 
 extension RawSpan: DentryName {
+  /// The bytes themselves.
   @inlinable
   public func withNameBytes<Result: ~Copyable, Failure: Error>(
     _ body: (RawSpan) throws(Failure) -> Result

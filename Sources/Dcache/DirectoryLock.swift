@@ -96,6 +96,9 @@ public struct LockedDirectory<Payload: AnyObject & Sendable>: ~Copyable {
   }
 }
 
+@available(*, unavailable)
+extension LockedDirectory: Sendable {}
+
 extension DentryCache {
   /// Run `body` with a directory locked exclusively: for creating and removing names in it. Calls
   /// `inode_lock` and `inode_unlock`.

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
-public import CDcache
+import CDcache
 
 /// What ``DentryCache/allocParallel(parent:name:)`` answers.
 @frozen
-public enum AllocParallel<Payload: AnyObject & Sendable>: ~Copyable {
+public enum AllocParallel<Payload: AnyObject & Sendable>: ~Copyable, Sendable {
   /// The name is cached, or somebody else's lookup has just answered it. May be negative.
   case found(Dentry<Payload>)
 
@@ -102,6 +102,7 @@ extension InLookup {
   ///   - number: any, for the program's use.
   ///   - matching: how names are compared in it, if it is a directory. nil: as the cache's options
   ///     say.
+  /// - Returns: the entry, which those who wait get too.
   /// - Throws: ``DcacheError/noMemory``, and what ``add(_:)`` says.
   public consuming func add(
     _ payload: Payload, kind: InodeKind, number: UInt64 = 0, matching: NameMatching? = nil

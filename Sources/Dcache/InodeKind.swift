@@ -15,7 +15,6 @@ public enum InodeKind: Sendable, Hashable, CaseIterable {
 }
 
 extension InodeKind {
-  @usableFromInline
   internal var rawType: inode_type {
     switch self {
     case .directory: INODE_DIRECTORY
@@ -25,7 +24,6 @@ extension InodeKind {
     }
   }
 
-  @usableFromInline
   internal init(rawType: inode_type) {
     switch rawType {
     case INODE_DIRECTORY: self = .directory

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
 /// What a backend answers in ``DentryCache/resolve(parent:name:locking:lookup:)``.
-public enum LookupAnswer<Payload: AnyObject & Sendable>: ~Copyable {
+public enum LookupAnswer<Payload: AnyObject & Sendable>: ~Copyable, Sendable {
   /// The name does not exist. This is remembered.
   case absent
 

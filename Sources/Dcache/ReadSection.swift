@@ -85,15 +85,26 @@ public struct DentryView<Payload: AnyObject & Sendable>: ~Copyable {
       .takeUnretainedValue()
   }
 
-  /// Use the payload without keeping it: saves the counting. Returns nil if the entry is negative.
-  /// Calls `d_inode` and `inode_private`.
+  /// Use the payload without keeping it, hence without counting it, which would be a store that other
+  /// threads see. nil if the entry is negative. Calls `d_inode` and `inode_private`.
   @inlinable
   public borrowing func withPayload<Result: ~Copyable, Failure: Error>(
     _ body: (borrowing Payload) throws(Failure) -> Result
   ) throws(Failure) -> Result? {
     guard let inode = d_inode(raw) else { return nil }
     let payload = Unmanaged<Payload>.fromOpaque(inode_private(inode).unsafelyUnwrapped)
-    return try body(payload._withUnsafeGuaranteedRef { $0 })
+    var result: Result?
+    var failure: Failure?
+    // The read section keeps the payload alive. Takes neither typed errors nor non-copyable results.
+    payload._withUnsafeGuaranteedRef { payload in
+      do throws(Failure) {
+        result = try body(payload)
+      } catch {
+        failure = error
+      }
+    }
+    if let failure { throw failure }
+    return result
   }
 
   /// What kind of object it leads to; nil if the entry is negative. Calls `inode_get_type`.
@@ -130,6 +141,14 @@ public struct DentryView<Payload: AnyObject & Sendable>: ~Copyable {
     dget_rcu(raw, sequence) ? Dentry(consuming: raw) : nil
   }
 }
+
+// A section is its thread's.
+
+@available(*, unavailable)
+extension ReadSection: Sendable {}
+
+@available(*, unavailable)
+extension DentryView: Sendable {}
 
 extension DentryCache {
   /// Run `body` in a read section: nothing that it can see is freed meanwhile. Calls

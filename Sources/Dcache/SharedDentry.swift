@@ -19,10 +19,12 @@ public final class SharedDentry<Payload: AnyObject & Sendable>: Sendable {
 }
 
 extension SharedDentry: Hashable {
+  /// Are they references to the same entry?
   public static func == (lhs: SharedDentry, rhs: SharedDentry) -> Bool {
     lhs.dentry == rhs.dentry
   }
 
+  /// By the entry's identity, not its name, which may change.
   public func hash(into hasher: inout Hasher) {
     hasher.combine(dentry.raw)
   }

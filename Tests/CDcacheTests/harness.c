@@ -2,11 +2,14 @@
 /* The C tests' harness; see harness.h. */
 #include "harness.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "harness_run.h"
+#include "internal.h"
 
 static struct test *first_test;
 static _Atomic int failures;
@@ -18,8 +21,9 @@ void test_register(struct test *test)
 	struct test **at = &first_test;
 
 	/* By file and name: the order of constructors is the linker's. */
-	while (*at && (strcmp((*at)->file, test->file) < 0 ||
-		       (strcmp((*at)->file, test->file) == 0 && strcmp((*at)->name, test->name) < 0)))
+	while (*at &&
+	       (strcmp((*at)->file, test->file) < 0 ||
+		(strcmp((*at)->file, test->file) == 0 && strcmp((*at)->name, test->name) < 0)))
 		at = &(*at)->next;
 	test->next = *at;
 	*at = test;
@@ -93,12 +97,63 @@ void test_sleep_ms(unsigned int ms)
 	usleep(ms * 1000);
 }
 
-uint64_t test_now_ns(void)
+static uint64_t clock_ns(clockid_t clock)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	clock_gettime(clock, &ts);
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+uint64_t test_now_ns(void)
+{
+	return clock_ns(CLOCK_MONOTONIC);
+}
+
+uint64_t test_thread_cpu_ns(void)
+{
+	return clock_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
+long test_thread_sleeps(void)
+{
+	struct rusage usage;
+
+	/* RUSAGE_THREAD; its name wants _GNU_SOURCE. */
+	return getrusage(1, &usage) ? 0 : usage.ru_nvcsw;
+}
+
+uint64_t test_patience_ns(void)
+{
+	const char *seconds = getenv("DCACHE_TEST_PATIENCE");
+
+	return (seconds ? (uint64_t)atoi(seconds) : 20) * 1000000000u;
+}
+
+bool test_one_cpu(void)
+{
+	/* As words: cpu_set_t's macros want _GNU_SOURCE before the first header. */
+	unsigned long may[16], one[16] = { 0 };
+	long size = syscall(SYS_sched_getaffinity, 0, sizeof(may), may);
+	size_t i;
+
+	if (size <= 0)
+		return false;
+	for (i = 0; i < (size_t)size / sizeof(may[0]); i++) {
+		if (may[i]) {
+			one[i] = may[i] & -may[i];
+			return !syscall(SYS_sched_setaffinity, 0, sizeof(one), one);
+		}
+	}
+	return false;
+}
+
+void test_yielding(pthread_t thread, bool yielding)
+{
+	const struct sched_param param = { 0 };
+
+	/* SCHED_IDLE; its name wants _GNU_SOURCE. */
+	pthread_setschedparam(thread, yielding ? 5 : SCHED_OTHER, &param);
 }
 
 /* ---- trees ---- */
@@ -106,7 +161,7 @@ uint64_t test_now_ns(void)
 _Atomic long tree_inodes_made, tree_inodes_released;
 
 static struct inode_operations directory_ops, other_ops;
-static uint64_t next_ino;
+static _Atomic uint64_t next_ino;
 
 static void tree_inode_release(struct inode *inode)
 {
@@ -116,8 +171,9 @@ static void tree_inode_release(struct inode *inode)
 
 struct inode *tree_inode(struct dcache *dc, enum inode_type type)
 {
-	struct inode *inode = new_inode(dc, ++next_ino, type,
-					type == INODE_DIRECTORY ? &directory_ops : &other_ops, NULL);
+	struct inode *inode = new_inode(dc, atomic_fetch_add(&next_ino, 1) + 1, type,
+					type == INODE_DIRECTORY ? &directory_ops : &other_ops,
+					NULL);
 
 	if (IS_ERR(inode))
 		return NULL;
@@ -170,6 +226,191 @@ void tree_end(struct tree *tree)
 #endif
 }
 
+struct dentry *tree_add(struct tree *tree, struct dentry *parent, const struct qstr *name, int type)
+{
+	struct dentry *dentry = d_alloc(parent, name);
+	struct inode *inode = type ? tree_inode(tree->dc, (enum inode_type)type) : NULL;
+
+	if (IS_ERR(dentry) || (type && !inode) || d_add(dentry, inode))
+		abort();
+	return dentry;
+}
+
+struct dcache_stats tree_stats(const struct tree *tree)
+{
+	struct dcache_stats stats;
+
+	dcache_get_stats(tree->dc, &stats);
+	return stats;
+}
+
+unsigned int test_nr_waiters(struct dentry *dentry)
+{
+	unsigned int nr;
+
+	d_lock(dentry);
+	nr = (d_flags(dentry) & DCACHE_PAR_LOOKUP) ? dentry->d_nr_waiters : 0;
+	d_unlock(dentry);
+	return nr;
+}
+
+bool test_sleepers_on_lock(const struct dentry *dentry)
+{
+	return atomic_load(&dentry->d_lockref.word) & LOCKREF_SLEEPERS;
+}
+
+static struct hlist_bl_head *test_bucket(const struct dentry *parent, const struct qstr *name)
+{
+	struct qstr hashed = *name;
+
+	if (d_hash_name(parent, &hashed))
+		abort();
+	return in_lookup_bucket(parent->d_dcache, atomic_load(&parent->d_dirno), hashed.hash);
+}
+
+bool test_sleepers_on_bucket(const struct dentry *parent, const struct qstr *name)
+{
+	return atomic_load(&test_bucket(parent, name)->first) & HLIST_BL_SLEEPERS;
+}
+
+struct qstr test_bucket_mate(const struct dentry *parent, const struct qstr *name, int nth,
+			     char *buf)
+{
+	struct qstr mate;
+	int i;
+
+	for (i = 0;; i++) {
+		int len = snprintf(buf, BUCKET_MATE_SIZE, "mate%d", i);
+
+		mate = qstr_init(buf, (size_t)len);
+		if (test_bucket(parent, &mate) == test_bucket(parent, name) && !nth--)
+			return mate;
+	}
+}
+
+/* ---- askers ---- */
+
+static void *asker_run(void *arg)
+{
+	struct asker *asker = arg;
+	DECLARE_WAIT_QUEUE_HEAD_ONSTACK(wq);
+	struct dentry *dentry = d_alloc_parallel(asker->parent, &asker->name, &wq);
+
+	asker->result = dentry;
+	if (!IS_ERR(dentry) && d_in_lookup(dentry)) {
+		asker->owned = true;
+		if (asker->end)
+			asker->end(asker, dentry);
+		d_lookup_done(dentry);
+	}
+	atomic_store(&asker->done, true);
+	return NULL;
+}
+
+void asker_start(struct asker *asker, struct dentry *parent, const struct qstr *name)
+{
+	asker->parent = parent;
+	asker->name = *name;
+	asker->result = NULL;
+	asker->owned = false;
+	atomic_store(&asker->done, false);
+	asker->thread = test_thread(asker_run, asker);
+}
+
+struct dentry *asker_join(struct asker *asker)
+{
+	test_join(asker->thread);
+	return asker->result;
+}
+
+/* ---- a backend ---- */
+
+struct backend backend;
+
+static struct dentry *backend_lookup(struct inode *dir, struct dentry *dentry, unsigned int flags)
+{
+	struct dentry *result;
+
+	(void)flags;
+	atomic_fetch_add(&backend.calls, 1);
+	atomic_fetch_add(&backend.inside, 1);
+	while (atomic_load(&backend.held))
+		usleep(100);
+	result = backend.answer(dir, dentry);
+	atomic_fetch_sub(&backend.inside, 1);
+	return result;
+}
+
+const struct inode_operations backend_ops = { .lookup = backend_lookup };
+
+void backend_begin(struct dentry *(*answer)(struct inode *dir, struct dentry *dentry))
+{
+	backend.answer = answer;
+	atomic_store(&backend.calls, 0);
+	atomic_store(&backend.inside, 0);
+	atomic_store(&backend.held, false);
+}
+
+struct dentry *answer_file(struct inode *dir, struct dentry *dentry)
+{
+	int err = d_add(dentry, tree_inode(inode_dcache(dir), INODE_REGULAR));
+
+	return err ? ERR_PTR(err) : NULL;
+}
+
+struct dentry *answer_negative(struct inode *dir, struct dentry *dentry)
+{
+	int err = d_add(dentry, NULL);
+
+	(void)dir;
+	return err ? ERR_PTR(err) : NULL;
+}
+
+struct dentry *answer_error(struct inode *dir, struct dentry *dentry)
+{
+	(void)dir;
+	(void)dentry;
+	return ERR_PTR(-EIO);
+}
+
+/* ---- case ---- */
+
+static char ascii_lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+static int ascii_ci_hash(const struct dentry *dir, struct qstr *name)
+{
+	char lower[DCACHE_NAME_MAX];
+	uint32_t i;
+
+	for (i = 0; i < name->len; i++)
+		lower[i] = ascii_lower(name->name[i]);
+	name->hash = full_name_hash(dir, lower, name->len);
+	return 0;
+}
+
+static int ascii_ci_compare(const struct dentry *dir, unsigned int len, const char *str,
+			    const struct qstr *name)
+{
+	uint32_t i;
+
+	(void)dir;
+	if (len != name->len)
+		return 1;
+	for (i = 0; i < len; i++) {
+		if (ascii_lower(str[i]) != ascii_lower(name->name[i]))
+			return 1;
+	}
+	return 0;
+}
+
+const struct dentry_operations ascii_ci_ops = {
+	.d_hash = ascii_ci_hash,
+	.d_compare = ascii_ci_compare,
+};
+
 /* ---- gates ---- */
 
 #ifdef DCACHE_DEBUG
@@ -213,7 +454,8 @@ void gate_arm(struct gate *gate, enum dc_point point, const void *object, int li
 	for (i = 0; i < MAX_GATES; i++) {
 		struct gate *none = NULL;
 
-		if (atomic_load(&gates[i]) == gate || atomic_compare_exchange_strong(&gates[i], &none, gate))
+		if (atomic_load(&gates[i]) == gate ||
+		    atomic_compare_exchange_strong(&gates[i], &none, gate))
 			return;
 	}
 	abort();
@@ -287,7 +529,8 @@ bool stops_with(void (*body)(void), const char *text)
 	output[used] = 0;
 	close(fds[0]);
 	waitpid(child, &status, 0);
-	return test_check(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT && strstr(output, text),
-			  __FILE__, __LINE__, "stops with \"%s\" (status %d, output: %s)", text, status,
-			  output);
+	return test_check(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT &&
+				  strstr(output, text),
+			  __FILE__, __LINE__, "stops with \"%s\" (status %d, output: %s)", text,
+			  status, output);
 }

@@ -34,14 +34,14 @@ struct test {
 
 void test_register(struct test *test);
 
-#define TEST(name_, covers_)                                                            \
-	static void test_##name_(void);                                                 \
-	static struct test test_##name_##_entry = { #name_, covers_, __FILE__,          \
-						    test_##name_, NULL };               \
-	__attribute__((constructor)) static void test_##name_##_register(void)          \
-	{                                                                               \
-		test_register(&test_##name_##_entry);                                   \
-	}                                                                               \
+#define TEST(name_, covers_)                                                                 \
+	static void test_##name_(void);                                                      \
+	static struct test test_##name_##_entry = { #name_, covers_, __FILE__, test_##name_, \
+						    NULL };                                  \
+	__attribute__((constructor)) static void test_##name_##_register(void)               \
+	{                                                                                    \
+		test_register(&test_##name_##_entry);                                        \
+	}                                                                                    \
 	static void test_##name_(void)
 
 /* Records a failure of the running test; may be called from any thread. Returns @ok. */
@@ -56,16 +56,16 @@ bool test_check(bool ok, const char *file, int line, const char *format, ...)
 			   #b, check_a, check_b);                                               \
 	} while (0)
 /* The pointer carries the error. */
-#define CHECK_ERR(ptr, error)                                                               \
-	do {                                                                                \
-		const void *check_p = (ptr);                                                \
-		test_check(IS_ERR(check_p) && PTR_ERR(check_p) == (error), __FILE__,        \
-			   __LINE__, "%s is %s (%ld)", #ptr, #error, PTR_ERR(check_p));     \
+#define CHECK_ERR(ptr, error)                                                                  \
+	do {                                                                                   \
+		const void *check_p = (ptr);                                                   \
+		test_check(IS_ERR(check_p) && PTR_ERR(check_p) == (error), __FILE__, __LINE__, \
+			   "%s is %s (%ld)", #ptr, #error, PTR_ERR(check_p));                  \
 	} while (0)
-#define REQUIRE(x)                 \
-	do {                       \
-		if (!CHECK(x))     \
-			return;    \
+#define REQUIRE(x)              \
+	do {                    \
+		if (!CHECK(x))  \
+			return; \
 	} while (0)
 
 #define NAME(literal) (&(const struct qstr)QSTR_INIT(literal, sizeof(literal) - 1))
@@ -76,14 +76,24 @@ void test_join(pthread_t thread);
 void test_sleep_ms(unsigned int ms);
 /* Monotonic time in nanoseconds. */
 uint64_t test_now_ns(void);
-/* Poll @condition until it is true, for up to 20 s; false: it never was. */
-#define EVENTUALLY(condition)                                              \
-	({                                                                 \
-		uint64_t until_ = test_now_ns() + 20000000000ull;          \
-		bool is_true_;                                             \
+/* Processor time of the calling thread in nanoseconds. */
+uint64_t test_thread_cpu_ns(void);
+/* How often the calling thread has slept so far: given up the processor while it could not go on. */
+long test_thread_sleeps(void);
+/* How long a test waits for what must happen: 20 s, or DCACHE_TEST_PATIENCE seconds. */
+uint64_t test_patience_ns(void);
+/* Confine the process to one processor, from now on for threads yet to be made; false: cannot. */
+bool test_one_cpu(void);
+/* Let any other thread that becomes runnable displace @thread at once, or no longer. */
+void test_yielding(pthread_t thread, bool yielding);
+/* Poll @condition until it is true, with patience; false: it never was. */
+#define EVENTUALLY(condition)                                               \
+	({                                                                  \
+		uint64_t until_ = test_now_ns() + test_patience_ns();       \
+		bool is_true_;                                              \
 		while (!(is_true_ = (condition)) && test_now_ns() < until_) \
-			usleep(200);                                       \
-		is_true_;                                                  \
+			usleep(200);                                        \
+		is_true_;                                                   \
 	})
 
 /*
@@ -104,6 +114,61 @@ extern _Atomic long tree_inodes_made, tree_inodes_released;
 /* An inode of @dc that counts its release; NULL on failure. @dir_ops matter for directories. */
 struct inode *tree_inode(struct dcache *dc, enum inode_type type);
 /* The operations that tree_inode() gives to directories: release, and @lookup of tree_begin(). */
+/* A hashed entry with a new inode, referenced; @type 0: a negative one. */
+struct dentry *tree_add(struct tree *tree, struct dentry *parent, const struct qstr *name,
+			int type);
+struct dcache_stats tree_stats(const struct tree *tree);
+
+/* Threads that are parked on an in-lookup entry. Takes its d_lock. */
+unsigned int test_nr_waiters(struct dentry *dentry);
+/* Does somebody sleep for the entry's d_lock, or for the in-lookup bucket of (@parent, @name)? */
+bool test_sleepers_on_lock(const struct dentry *dentry);
+bool test_sleepers_on_bucket(const struct dentry *parent, const struct qstr *name);
+/* Another name of the same in-lookup bucket, the @nth, in @buf. */
+#define BUCKET_MATE_SIZE 16
+struct qstr test_bucket_mate(const struct dentry *parent, const struct qstr *name, int nth,
+			     char *buf);
+
+/*
+ * A thread that calls d_alloc_parallel(). If that makes it the owner it notes so and ends the
+ * lookup with @end, or d_lookup_done().
+ */
+struct asker {
+	struct dentry *parent;
+	struct qstr name;
+	void (*end)(struct asker *asker, struct dentry *dentry);
+	void *data;	       /* the test's */
+	struct dentry *result; /* referenced, or an error */
+	bool owned;
+	_Atomic bool done;
+	pthread_t thread;
+};
+
+void asker_start(struct asker *asker, struct dentry *parent, const struct qstr *name);
+/* The result is the caller's to put. */
+struct dentry *asker_join(struct asker *asker);
+
+/*
+ * A backend that a test controls: give backend_ops to tree_begin(). It counts, is held as long as
+ * the test likes, and then does what @answer says.
+ */
+struct backend {
+	struct dentry *(*answer)(struct inode *dir, struct dentry *dentry);
+	_Atomic long calls;
+	_Atomic int inside; /* being asked just now */
+	_Atomic bool held;
+};
+
+extern struct backend backend;
+extern const struct inode_operations backend_ops;
+void backend_begin(struct dentry *(*answer)(struct inode *dir, struct dentry *dentry));
+struct dentry *answer_file(struct inode *dir, struct dentry *dentry);
+struct dentry *answer_negative(struct inode *dir, struct dentry *dentry);
+/* -EIO */
+struct dentry *answer_error(struct inode *dir, struct dentry *dentry);
+
+/* Names that differ in the case of ASCII letters are one. */
+extern const struct dentry_operations ascii_ci_ops;
 
 #ifdef DCACHE_DEBUG
 /*
@@ -114,10 +179,10 @@ struct inode *tree_inode(struct dcache *dc, enum inode_type type);
 struct gate {
 	enum dc_point point;
 	const void *object;
-	_Atomic int arrived;		/* threads that stopped here so far */
+	_Atomic int arrived; /* threads that stopped here so far */
 	_Atomic bool open;
 	_Atomic bool armed;
-	int limit;			/* stop only the first @limit threads; 0: all */
+	int limit; /* stop only the first @limit threads; 0: all */
 	_Atomic int admitted;
 };
 

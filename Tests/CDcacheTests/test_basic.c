@@ -49,14 +49,16 @@ TEST(parallel_lookup_alone, "d_alloc_parallel")
 {
 	struct tree tree = tree_begin(NULL, NULL);
 	DECLARE_WAIT_QUEUE_HEAD_ONSTACK(wq);
-	struct dentry *dentry = d_alloc_parallel(tree.root, NAME("a name that is longer than the forty bytes inline"), &wq);
+	struct dentry *dentry = d_alloc_parallel(
+		tree.root, NAME("a name that is longer than the forty bytes inline"), &wq);
 	struct dentry *found;
 
 	REQUIRE(!IS_ERR(dentry));
 	CHECK(d_in_lookup(dentry));
 	CHECK_EQ(d_add(dentry, NULL), 0);
 	CHECK(!d_in_lookup(dentry) && !d_unhashed(dentry));
-	found = d_alloc_parallel(tree.root, NAME("a name that is longer than the forty bytes inline"), &wq);
+	found = d_alloc_parallel(tree.root,
+				 NAME("a name that is longer than the forty bytes inline"), &wq);
 	CHECK(found == dentry);
 	dput(found);
 	dput(dentry);

@@ -361,6 +361,7 @@ static void run_once(const struct scenario *scenario)
 	model_run(scenario, options->fail_allocation);
 	result->schedules++;
 	result->steps += run.steps;
+	result->allocation_failed |= run.allocation_failed;
 	if (run.failed) {
 		result->failed = true;
 		snprintf(result->report, sizeof(result->report), "%s", run.report);

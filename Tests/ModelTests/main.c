@@ -11,6 +11,7 @@
  *	-S SEED		seed (default: of the clock; printed)
  *	-t SECONDS	for each scenario, at most
  *	-f N		the N-th allocation after setup fails
+ *	-F		each scenario for N = 1, 2, ... until no run allocates that often
  *	-R SCHEDULE	replay, with a trace
  */
 #include <stdio.h>
@@ -40,17 +41,43 @@ static bool selected(const struct scenario *scenario, char **names, int n)
 	return !n;
 }
 
+static bool explore(const struct scenario *scenario, const struct model_options *options,
+		    const char *program, bool *reached)
+{
+	static struct model_result result;
+	double began = now_seconds(), seconds;
+	char name[128];
+
+	snprintf(name, sizeof(name), options->fail_allocation ? "%s, allocation %ld" : "%s",
+		 scenario->name, options->fail_allocation);
+	model_explore(scenario, options, &result);
+	seconds = now_seconds() - began;
+	*reached = result.allocation_failed;
+	if (result.failed) {
+		printf("FAIL %s: %s\n     replay: %s -s %d -f %ld -R '%s' %s\n", name, result.report,
+		       program, options->stale_reads, options->fail_allocation, result.schedule,
+		       scenario->name);
+	} else {
+		printf("ok   %-44s %9llu schedules %9llu states %5.1f steps %6.2f s %8.0f/s%s\n", name,
+		       (unsigned long long)result.schedules, (unsigned long long)result.states,
+		       (double)result.steps / (double)result.schedules, seconds,
+		       (double)result.schedules / seconds,
+		       options->strategy == STRATEGY_DFS && !result.complete ? " not complete" : "");
+	}
+	fflush(stdout);
+	return !result.failed;
+}
+
 int main(int argc, char **argv)
 {
 	struct model_options options = { .strategy = STRATEGY_DFS, .preemptions = 2, .pct_depth = 3 };
-	static struct model_result result;
 	const struct scenario *scenario;
 	int passed = 0, failed = 0;
-	bool list = false;
+	bool list = false, sweep = false, reached;
 	int c;
 
 	options.seed = (uint64_t)time(NULL) * 2654435761u + (uint64_t)getpid();
-	while ((c = getopt(argc, argv, "lb:r:p:d:s:S:t:f:R:")) != -1) {
+	while ((c = getopt(argc, argv, "lb:r:p:d:s:S:t:f:FR:")) != -1) {
 		switch (c) {
 		case 'l':
 			list = true;
@@ -78,6 +105,9 @@ int main(int argc, char **argv)
 		case 'f':
 			options.fail_allocation = atol(optarg);
 			break;
+		case 'F':
+			sweep = true;
+			break;
 		case 'R':
 			options.strategy = STRATEGY_REPLAY;
 			options.replay = optarg;
@@ -90,32 +120,20 @@ int main(int argc, char **argv)
 	if (options.strategy == STRATEGY_RANDOM || options.strategy == STRATEGY_PCT)
 		printf("seed %llu\n", (unsigned long long)options.seed);
 	for (scenario = scenario_first(); scenario; scenario = scenario->next) {
-		double began = now_seconds(), seconds;
-
 		if (!selected(scenario, argv + optind, argc - optind))
 			continue;
 		if (list) {
 			printf("%s\t%d\t%s\n", scenario->name, scenario->threads, scenario->covers);
 			continue;
 		}
-		model_explore(scenario, &options, &result);
-		seconds = now_seconds() - began;
-		if (result.failed) {
-			failed++;
-			printf("FAIL %s: %s\n     replay: %s -s %d -f %ld -R '%s' %s\n",
-			       scenario->name, result.report, argv[0], options.stale_reads,
-			       options.fail_allocation, result.schedule, scenario->name);
-		} else {
-			passed++;
-			printf("ok   %-40s %9llu schedules %9llu states %5.1f steps %6.2f s %8.0f/s%s\n",
-			       scenario->name, (unsigned long long)result.schedules,
-			       (unsigned long long)result.states,
-			       (double)result.steps / (double)result.schedules, seconds,
-			       (double)result.schedules / seconds,
-			       options.strategy == STRATEGY_DFS && !result.complete ? " not complete"
-										    : "");
-		}
-		fflush(stdout);
+		if (sweep)
+			options.fail_allocation = 1;
+		do {
+			bool ok = explore(scenario, &options, argv[0], &reached);
+
+			passed += ok;
+			failed += !ok;
+		} while (sweep && reached && options.fail_allocation++);
 	}
 	if (!list)
 		printf("%d passed, %d failed\n", passed, failed);

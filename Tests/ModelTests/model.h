@@ -80,6 +80,7 @@ struct model_result {
 	uint64_t steps;
 	bool complete;			/* DFS: nothing is left within the bound */
 	bool failed;
+	bool allocation_failed;		/* in some run the allocation that was to fail was reached */
 	char report[2048];
 	char schedule[8192];		/* what --replay takes */
 };

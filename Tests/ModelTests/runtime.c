@@ -903,6 +903,8 @@ void dc_read_unlock(void)
 		fail("%s ends a read section that it did not begin", thread_name(current));
 	if (--fiber->sections)
 		return;
+	/* Whoever waits for a grace period has something to look at. */
+	writes += nr_callbacks != 0;
 	clocks[current][current]++;
 	memcpy(unlock_clocks[current], clocks[current], sizeof(unlock_clocks[current]));
 	for (i = 0; i < nr_callbacks; i++) {
@@ -1213,6 +1215,10 @@ void reclaim_barrier(struct reclaim *reclaim)
 {
 	(void)reclaim;
 	run_callbacks();
+	while (nr_callbacks && is_thread(current)) {
+		must_not_sleep_in_a_section("a barrier");
+		dc_spin_hint();
+	}
 	join(clocks[RECLAIMER]);
 }
 

@@ -60,7 +60,8 @@ nonisolated(unsafe) internal let inodeOperations: UnsafePointer<inode_operations
   var operations = inode_operations()
   // Runs in the instance's own thread after a grace period: nobody can read the pointer any more.
   operations.release = { inode in
-    Unmanaged<AnyObject>.fromOpaque(inode_private(inode)!).release()
+    guard let payload = inode_private(inode) else { return }
+    Unmanaged<AnyObject>.fromOpaque(payload).release()
   }
   let table = UnsafeMutablePointer<inode_operations>.allocate(capacity: 1)
   table.initialize(to: operations)

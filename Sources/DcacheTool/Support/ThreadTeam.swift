@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+import Dcache
+import Glibc
+
+/// Threads that begin together and are waited for.
+///
+/// They are threads of the host's and not tasks, since lookups sleep.
+enum ThreadTeam {
+  /// Run `body` in `count` threads, which get 0, 1, … `count` - 1. Returns what each returned, in that
+  /// order. Throws if a thread could not be started; `body` is not run then.
+  static func run<Result: Sendable>(
+    _ count: Int, _ body: @escaping @Sendable (Int) -> Result
+  ) throws(DcacheError) -> [Result] {
+    let gate = StartGate()
+    let results = Locked([Result?](repeating: nil, count: count))
+    var threads: [pthread_t] = []
+    var failure: DcacheError?
+    for index in 0..<count where failure == nil {
+      do throws(DcacheError) {
+        threads.append(
+          try start {
+            guard gate.wait() else { return }
+            let result = body(index)
+            results.withLock { $0[index] = result }
+          })
+      } catch {
+        failure = error
+      }
+    }
+    gate.open(failure == nil)
+    for thread in threads { pthread_join(thread, nil) }
+    if let failure { throw failure }
+    return results.withLock { $0.compactMap(\.self) }
+  }
+
+  /// What a new thread is given: `pthread_create` takes one pointer.
+  private final class Start: Sendable {
+    let body: @Sendable () -> Void
+
+    init(_ body: @escaping @Sendable () -> Void) {
+      self.body = body
+    }
+  }
+
+  private static func start(
+    _ body: @escaping @Sendable () -> Void
+  ) throws(DcacheError) -> pthread_t {
+    let argument = Unmanaged.passRetained(Start(body))
+    var thread = pthread_t()
+    let code = pthread_create(
+      &thread, nil,
+      { argument in
+        guard let argument else { return nil }
+        Unmanaged<Start>.fromOpaque(argument).takeRetainedValue().body()
+        return nil
+      }, argument.toOpaque())
+    guard code == 0 else {
+      argument.release()
+      throw DcacheError(rawValue: code)
+    }
+    return thread
+  }
+}

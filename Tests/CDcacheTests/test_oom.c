@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Out of memory (H51): for each call that allocates, the n-th allocation fails, for every n that the
+ * call reaches. Then the call says -ENOMEM, nothing has changed and nothing is left, and the same
+ * call works afterwards.
+ */
+#include "harness.h"
+
+#ifdef DCACHE_DEBUG
+
+#define COLD NAME("cold")
+#define LONG NAME("a name that is longer than the forty bytes that lie in an entry")
+
+/* What the calls below act on. */
+struct scene {
+	struct tree tree;
+	struct dentry *asked; /* in-lookup */
+	struct dentry *plain; /* from d_alloc() */
+	struct inode *inode;  /* a file's; calls consume a reference taken for them */
+	struct inode *dir;    /* a directory's, without an entry */
+};
+
+static void scene_begin(struct scene *scene, bool fold_case)
+{
+	scene->tree = tree_begin(NULL, &backend_ops);
+	if (fold_case)
+		d_set_d_op(scene->tree.root, &ascii_ci_ops);
+	scene->asked = d_alloc_parallel(scene->tree.root, NAME("ASKED"), NULL);
+	scene->plain = d_alloc(scene->tree.root, NAME("PLAIN"));
+	scene->inode = tree_inode(scene->tree.dc, INODE_REGULAR);
+	scene->dir = tree_inode(scene->tree.dc, INODE_DIRECTORY);
+}
+
+static void scene_end(struct scene *scene)
+{
+	d_lookup_done(scene->asked);
+	dput(scene->asked);
+	dput(scene->plain);
+	iput(scene->inode);
+	iput(scene->dir);
+	tree_end(&scene->tree);
+}
+
+/* ---- the calls: each returns what the library's call did, an entry or an error ---- */
+
+typedef struct dentry *(*call_t)(struct scene *scene);
+
+static struct dentry *call_d_alloc(struct scene *scene)
+{
+	return d_alloc(scene->tree.root, COLD);
+}
+
+static struct dentry *call_d_alloc_long(struct scene *scene)
+{
+	return d_alloc(scene->tree.root, LONG);
+}
+
+static struct dentry *own(struct dentry *dentry)
+{
+	if (!IS_ERR(dentry)) {
+		CHECK(d_in_lookup(dentry));
+		d_lookup_done(dentry);
+	}
+	return dentry;
+}
+
+static struct dentry *call_alloc_parallel(struct scene *scene)
+{
+	DECLARE_WAIT_QUEUE_HEAD_ONSTACK(wq);
+
+	return own(d_alloc_parallel(scene->tree.root, COLD, &wq));
+}
+
+static struct dentry *call_alloc_parallel_long(struct scene *scene)
+{
+	DECLARE_WAIT_QUEUE_HEAD_ONSTACK(wq);
+
+	return own(d_alloc_parallel(scene->tree.root, LONG, &wq));
+}
+
+static struct dentry *call_alloc_parallel_own_queue(struct scene *scene)
+{
+	return own(d_alloc_parallel(scene->tree.root, LONG, NULL));
+}
+
+static struct dentry *call_add_ci_in_lookup(struct scene *scene)
+{
+	ihold(scene->inode);
+	return d_add_ci(scene->asked, scene->inode, LONG);
+}
+
+static struct dentry *call_add_ci_plain(struct scene *scene)
+{
+	ihold(scene->inode);
+	return d_add_ci(scene->plain, scene->inode, LONG);
+}
+
+static struct dentry *call_add_ci_directory(struct scene *scene)
+{
+	ihold(scene->dir);
+	return d_add_ci(scene->asked, scene->dir, LONG);
+}
+
+static struct dentry *call_obtain_alias(struct scene *scene)
+{
+	ihold(scene->dir);
+	return d_obtain_alias(scene->dir);
+}
+
+static struct dentry *call_make_root(struct scene *scene)
+{
+	return d_make_root(new_inode(scene->tree.dc, 1, INODE_DIRECTORY, NULL, NULL));
+}
+
+static struct dentry *answer_with_new_file(struct inode *dir, struct dentry *dentry)
+{
+	struct inode *inode = new_inode(inode_dcache(dir), 1, INODE_REGULAR, NULL, NULL);
+
+	return d_splice_alias(inode, dentry);
+}
+
+static struct dentry *answer_with_stored_spelling(struct inode *dir, struct dentry *dentry)
+{
+	struct inode *inode = new_inode(inode_dcache(dir), 1, INODE_REGULAR, NULL, NULL);
+
+	return d_add_ci(dentry, inode, LONG);
+}
+
+static struct dentry *call_lookup_slow(struct scene *scene)
+{
+	backend_begin(answer_with_new_file);
+	return lookup_slow(scene->tree.root, LONG, 0);
+}
+
+static struct dentry *call_lookup_one(struct scene *scene)
+{
+	backend_begin(answer_with_new_file);
+	return lookup_one_unlocked(scene->tree.root, LONG, 0);
+}
+
+static struct dentry *call_lookup_stored(struct scene *scene)
+{
+	backend_begin(answer_with_stored_spelling);
+	return lookup_slow(scene->tree.root, COLD, 0);
+}
+
+/* ---- the sweep ---- */
+
+static void is_as_before(const struct scene *scene, const struct dcache_stats *before, long live)
+{
+	struct dcache_stats after;
+
+	dcache_barrier(scene->tree.dc);
+	dcache_barrier(scene->tree.dc);
+	after = tree_stats(&scene->tree);
+	CHECK_EQ(dc_live_allocations(), live);
+	CHECK_EQ(after.entries, before->entries);
+	CHECK_EQ(after.inodes, before->inodes);
+	CHECK_EQ(after.negatives, before->negatives);
+	CHECK_EQ(after.in_lookup, before->in_lookup);
+	CHECK_EQ(after.unused, before->unused);
+	CHECK_EQ(after.bytes, before->bytes);
+	CHECK(d_in_lookup(scene->asked) && d_is_negative(scene->asked));
+	CHECK_EQ(d_count(scene->asked), 1);
+	CHECK_EQ(d_count(scene->plain), 1);
+	CHECK(inode_trylock(d_inode(scene->tree.root)));
+	inode_unlock(d_inode(scene->tree.root));
+}
+
+/* @allocations: how many the call makes, so that the sweep is seen to have gone through all. */
+static void sweep(call_t call, int allocations)
+{
+	struct dcache_stats before;
+	struct scene scene;
+	struct dentry *res;
+	long live;
+	int n;
+
+	scene_begin(&scene, false);
+	dcache_barrier(scene.tree.dc);
+	before = tree_stats(&scene.tree);
+	live = dc_live_allocations();
+	for (n = 1;; n++) {
+		dc_fail_allocation(n);
+		res = call(&scene);
+		if (!dc_allocation_failed())
+			break;
+		CHECK_ERR(res, -ENOMEM);
+		is_as_before(&scene, &before, live);
+	}
+	dc_fail_allocation(0);
+	CHECK_EQ(n - 1, allocations);
+	CHECK(!IS_ERR_OR_NULL(res));
+	dput(res);
+	scene_end(&scene);
+}
+
+TEST(oom_in_d_alloc, "H51 d_alloc")
+{
+	sweep(call_d_alloc, 1);
+	sweep(call_d_alloc_long, 2);
+}
+
+TEST(oom_in_d_alloc_parallel, "H51 d_alloc_parallel")
+{
+	sweep(call_alloc_parallel, 1);
+	sweep(call_alloc_parallel_long, 2);
+	sweep(call_alloc_parallel_own_queue, 3);
+}
+
+TEST(oom_in_d_add_ci, "H51 d_add_ci")
+{
+	sweep(call_add_ci_in_lookup, 2);
+	sweep(call_add_ci_plain, 2);
+	sweep(call_add_ci_directory, 2);
+}
+
+TEST(oom_in_making_roots, "H51 d_obtain_alias d_make_root new_inode")
+{
+	sweep(call_obtain_alias, 1);
+	sweep(call_make_root, 2);
+}
+
+TEST(oom_in_lookups, "H51 lookup_slow lookup_one_unlocked")
+{
+	sweep(call_lookup_slow, 3);
+	sweep(call_lookup_one, 3);
+	sweep(call_lookup_stored, 4);
+}
+
+TEST(oom_in_dcache_create, "H51 dcache_create")
+{
+	struct dcache *dc = NULL;
+	long live = dc_live_allocations();
+	int n, err;
+
+	for (n = 1;; n++) {
+		dc_fail_allocation(n);
+		err = dcache_create(NULL, &dc);
+		if (!dc_allocation_failed())
+			break;
+		CHECK_EQ(err, -ENOMEM);
+		CHECK(!dc);
+		CHECK_EQ(dc_live_allocations(), live);
+	}
+	dc_fail_allocation(0);
+	CHECK_EQ(n - 1, 3);
+	REQUIRE(!err);
+	CHECK_EQ(dcache_destroy(dc), 0);
+	CHECK_EQ(dc_live_allocations(), live);
+}
+
+/* Those that wait for the lookup that fails for want of memory get that error too. */
+static void *look_up_cold(void *parent)
+{
+	return lookup_slow(parent, COLD, 0);
+}
+
+TEST(waiters_share_an_owners_want_of_memory, "H51 H17")
+{
+	struct tree tree = tree_begin(NULL, &backend_ops);
+	pthread_t threads[4];
+	void *result;
+	int i;
+
+	backend_begin(answer_with_new_file);
+	atomic_store(&backend.held, true);
+	for (i = 0; i < 4; i++)
+		threads[i] = test_thread(look_up_cold, tree.root);
+	CHECK(EVENTUALLY(tree_stats(&tree).lookups_waited == 3));
+	dc_fail_allocation(1);
+	atomic_store(&backend.held, false);
+	for (i = 0; i < 4; i++) {
+		pthread_join(threads[i], &result);
+		CHECK_ERR(result, -ENOMEM);
+	}
+	CHECK_EQ(atomic_load(&backend.calls), 1);
+	CHECK_EQ(tree_stats(&tree).entries, 1);
+	tree_end(&tree);
+}
+
+/* Calls that must not depend on memory. */
+TEST(ending_dropping_and_finding_need_no_memory, "H51")
+{
+	struct scene scene;
+	struct dentry *target, *found;
+	struct tree *tree = &scene.tree;
+
+	scene_begin(&scene, true);
+	target = d_alloc(tree->root, LONG);
+	ihold(scene.dir);
+	CHECK_EQ(d_add(scene.plain, scene.dir), 0);
+	dc_fail_allocation(1);
+	found = d_lookup(tree->root, NAME("plain"));
+	CHECK(found == scene.plain);
+	dput(found);
+	ihold(scene.dir);
+	CHECK(d_splice_alias(scene.dir, target) == scene.plain);
+	ihold(scene.inode);
+	CHECK(d_add_ci(scene.asked, scene.inode, NAME("asked")) == scene.asked);
+	d_delete(scene.asked);
+	d_drop(scene.asked);
+	CHECK_EQ(d_rehash(scene.asked), 0);
+	CHECK_EQ(shrink_dcache(tree->dc, 10), 0);
+	dcache_barrier(tree->dc);
+	CHECK(!dc_allocation_failed());
+	dc_fail_allocation(0);
+	dput(scene.plain);
+	dput(scene.asked);
+	dput(target);
+	scene_end(&scene);
+}
+
+/* Every allocation of a long random run may fail: nothing is lost. */
+TEST(a_run_in_which_memory_comes_and_goes, "H51")
+{
+	struct tree tree = tree_begin(NULL, &backend_ops);
+	unsigned int seed = 1;
+	int i;
+
+	backend_begin(answer_with_stored_spelling);
+	for (i = 0; i < 3000; i++) {
+		char name[80];
+		int len = snprintf(name, sizeof(name), "%0*d", i % 3 ? 5 : 60, rand_r(&seed) % 40);
+		struct qstr q = qstr_init(name, (size_t)len);
+		struct dentry *dentry;
+
+		dc_fail_allocation(rand_r(&seed) % 6);
+		dentry = lookup_one_unlocked(tree.root, &q, 0);
+		CHECK(!IS_ERR(dentry) || PTR_ERR(dentry) == -ENOMEM);
+		if (!IS_ERR(dentry) && rand_r(&seed) % 4 == 0)
+			d_drop(dentry);
+		dput(dentry);
+	}
+	dc_fail_allocation(0);
+	CHECK_EQ(tree_stats(&tree).in_lookup, 0);
+	tree_end(&tree);
+}
+
+#else
+
+/* Allocations can be made to fail in the checked build only. */
+TEST(oom_is_tested_in_the_checked_build, "H51")
+{
+	CHECK(true);
+}
+
+#endif /* DCACHE_DEBUG */

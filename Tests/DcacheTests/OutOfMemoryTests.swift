@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+import Dcache
+import MixedC
+import Testing
+
+/// The n-th allocation of the core fails, for every n, through each call: the error is thrown, and
+/// nothing is lost. In a process of their own, since the failure is the process's. In a build that is
+/// not the checked one they do nothing.
+@Suite(.timeLimit(.minutes(2))) struct OutOfMemoryTests {
+  /// Run `work` with the first, the second, … allocation failing until none does.
+  private static func sweep(_ what: String, _ work: (Cache, Census) throws(DcacheError) -> Void) {
+    for nth in 1..<100 {
+      let census = Census()
+      let cache: Cache
+      do {
+        cache = try makeCache(census)
+      } catch {
+        Issue.record(error, "no cache for \(what), allocation \(nth)")
+        return
+      }
+      guard mixed_fail_allocation(nth) else { return }
+      let thrown = error { () throws(DcacheError) in try work(cache, census) }
+      let failed = mixed_allocation_failed()
+      #expect(thrown == (failed ? .noMemory : nil), "\(what), allocation \(nth)")
+      expect(cache.isBare)
+      #expect(census.population == 1, "\(what), allocation \(nth)")
+      if !failed { return }
+    }
+    Issue.record("\(what) allocates without end")
+  }
+
+  @Test func making() async {
+    await #expect(processExitsWith: .success) {
+      for nth in 1..<100 {
+        let census = Census()
+        guard mixed_fail_allocation(nth) else { return }
+        let thrown = error { () throws(DcacheError) in
+          _ = try Cache(root: File("", census))
+        }
+        let failed = mixed_allocation_failed()
+        #expect(thrown == (failed ? .noMemory : nil), "allocation \(nth)")
+        wait { census.population == 0 }
+        if !failed { return }
+      }
+    }
+  }
+
+  @Test func makingInodesAndRoots() async {
+    await #expect(processExitsWith: .success) {
+      Self.sweep("makeRoot") { cache, census throws(DcacheError) in
+        _ = try cache.makeRoot(File("", census))
+      }
+      Self.sweep("makeInode") { cache, census throws(DcacheError) in
+        _ = try cache.makeInode(File("", census), kind: .regular)
+      }
+      Self.sweep("obtainAlias") { cache, census throws(DcacheError) in
+        let inode = try cache.makeInode(File("", census), kind: .regular)
+        _ = try cache.obtainAlias(of: inode)
+      }
+    }
+  }
+
+  @Test func resolving() async {
+    await #expect(processExitsWith: .success) {
+      let long = String(repeating: "n", count: 200)
+      Self.sweep("absent") { cache, _ throws(DcacheError) in
+        _ = try cache.resolve(parent: cache.root, name: "x") { _ in .absent }
+      }
+      Self.sweep("found") { cache, census throws(DcacheError) in
+        _ = try cache.resolve(parent: cache.root, name: long) { _ in
+          .found(File("", census), kind: .regular)
+        }
+      }
+      Self.sweep("stored") { cache, census throws(DcacheError) in
+        _ = try cache.resolve(parent: cache.root, name: "x") { _ in
+          .stored(name: Array(long.utf8), File("", census), kind: .regular)
+        }
+      }
+      Self.sweep("known") { cache, census throws(DcacheError) in
+        let inode = try cache.makeInode(File("", census), kind: .directory)
+        for name in ["old", long] {
+          _ = try cache.resolve(parent: cache.root, name: name) { _ in .known(inode.duplicate()) }
+        }
+      }
+      Self.sweep("storedKnown") { cache, census throws(DcacheError) in
+        let inode = try cache.makeInode(File("", census), kind: .directory)
+        _ = try cache.resolve(parent: cache.root, name: "x") { _ in
+          .storedKnown(name: [0x58], inode.duplicate())
+        }
+      }
+    }
+  }
+
+  @Test func creating() async {
+    await #expect(processExitsWith: .success) {
+      Self.sweep("create") { cache, census throws(DcacheError) in
+        try cache.withDirectoryLock(cache.root) { directory throws(DcacheError) in
+          try directory.create(name: "x", File("", census), kind: .regular)
+          try directory.addNegative(name: "y")
+          try directory.create(name: "y", File("", census), kind: .regular)
+          try directory.addNegative(name: "z")
+          try directory.create(
+            name: "z", File("", census), kind: .directory, matching: .caseInsensitive)
+        }
+      }
+    }
+  }
+
+  /// Those who wait get the error of the owner that could not add.
+  @Test func addingForThoseWhoWait() async {
+    await #expect(processExitsWith: .success) {
+      for nth in 1..<100 {
+        let census = Census()
+        let cache = try makeCache(census)
+        let token = try cache.own("x", in: cache.root)
+        let waiter = cache.waiter("x", in: cache.sharedRoot)
+        cache.waitForWaiters(1)
+        guard mixed_fail_allocation(nth) else {
+          token.abandon()
+          _ = waiter.join()
+          return
+        }
+        let thrown = error(consuming: token) { token throws(DcacheError) in
+          _ = try token.add(File("", census), kind: .regular)
+        }
+        let failed = mixed_allocation_failed()
+        let outcome = waiter.join()
+        #expect(thrown == (failed ? .noMemory : nil))
+        #expect(outcome.failure == thrown)
+        if !failed { return }
+      }
+    }
+  }
+}
