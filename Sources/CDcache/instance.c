@@ -185,6 +185,8 @@ void dcache_get_stats(const struct dcache *dc, struct dcache_stats *stats)
 
 void dcache_barrier(struct dcache *dc)
 {
+	/* Freeing an entry may be what queues the name that it shared. */
+	reclaim_barrier(&dc->reclaim);
 	reclaim_barrier(&dc->reclaim);
 }
 

@@ -61,6 +61,8 @@ bool test_check(bool ok, const char *file, int line, const char *format, ...)
 	return false;
 }
 
+static void test_usual_cpus(void);
+
 int test_run(const struct test *test, char *text, size_t size)
 {
 	atomic_store(&failures, 0);
@@ -70,6 +72,7 @@ int test_run(const struct test *test, char *text, size_t size)
 	gates_reset();
 	dc_fail_allocation(0);
 #endif
+	test_usual_cpus();
 	snprintf(text, size, "%s", report);
 	return atomic_load(&failures);
 }
@@ -130,22 +133,31 @@ uint64_t test_patience_ns(void)
 	return (seconds ? (uint64_t)atoi(seconds) : 20) * 1000000000u;
 }
 
+/* As words: cpu_set_t's macros want _GNU_SOURCE before the first header. */
+static unsigned long usual_cpus[16];
+static long usual_cpus_size;
+
 bool test_one_cpu(void)
 {
-	/* As words: cpu_set_t's macros want _GNU_SOURCE before the first header. */
-	unsigned long may[16], one[16] = { 0 };
-	long size = syscall(SYS_sched_getaffinity, 0, sizeof(may), may);
+	unsigned long one[16] = { 0 };
 	size_t i;
 
-	if (size <= 0)
-		return false;
-	for (i = 0; i < (size_t)size / sizeof(may[0]); i++) {
-		if (may[i]) {
-			one[i] = may[i] & -may[i];
+	if (!usual_cpus_size)
+		usual_cpus_size = syscall(SYS_sched_getaffinity, 0, sizeof(usual_cpus), usual_cpus);
+	for (i = 0; usual_cpus_size > 0 && i < (size_t)usual_cpus_size / sizeof(one[0]); i++) {
+		if (usual_cpus[i]) {
+			one[i] = usual_cpus[i] & -usual_cpus[i];
 			return !syscall(SYS_sched_setaffinity, 0, sizeof(one), one);
 		}
 	}
 	return false;
+}
+
+static void test_usual_cpus(void)
+{
+	if (usual_cpus_size > 0)
+		syscall(SYS_sched_setaffinity, 0, usual_cpus_size, usual_cpus);
+	usual_cpus_size = 0;
 }
 
 void test_yielding(pthread_t thread, bool yielding)

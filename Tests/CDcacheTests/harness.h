@@ -82,7 +82,7 @@ uint64_t test_thread_cpu_ns(void);
 long test_thread_sleeps(void);
 /* How long a test waits for what must happen: 20 s, or DCACHE_TEST_PATIENCE seconds. */
 uint64_t test_patience_ns(void);
-/* Confine the process to one processor, from now on for threads yet to be made; false: cannot. */
+/* Confine the test to one processor: this thread, and those that it makes from now on. */
 bool test_one_cpu(void);
 /* Let any other thread that becomes runnable displace @thread at once, or no longer. */
 void test_yielding(pthread_t thread, bool yielding);

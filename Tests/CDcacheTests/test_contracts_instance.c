@@ -665,3 +665,19 @@ TEST(broken_rules_of_inodes_stop_a_checked_build, "inode_lock iput")
 }
 
 #endif
+
+TEST(a_barrier_waits_for_names_too, "dcache_barrier")
+{
+	struct tree tree = tree_begin(NULL, NULL);
+	struct dcache_stats stats;
+	struct dentry *dentry =
+		d_alloc(tree.root, NAME("a name of more than forty bytes has a block of its own"));
+
+	REQUIRE(!IS_ERR(dentry));
+	dput(dentry);
+	dcache_barrier(tree.dc);
+	dcache_get_stats(tree.dc, &stats);
+	CHECK_EQ(stats.pending_frees, 0);
+	CHECK_EQ(stats.entries, 1);
+	tree_end(&tree);
+}

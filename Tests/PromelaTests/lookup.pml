@@ -146,10 +146,6 @@ proctype asker(byte me)
 		started == me ->
 		started++;
 		began = completed;
-		if
-		:: cancels && !canceller -> canceller = true; mood = IMPATIENT
-		:: true
-		fi;
 		goto again
 	}
 again:	atomic {
@@ -229,29 +225,24 @@ search:	atomic {
 		fi
 	}
 	atomic {
-		(outcome != MOVED) || !d[ALIAS].locked ->
+		!d[e].locked && (outcome != MOVED || !d[ALIAS].locked) ->
 		if
-		:: outcome == MOVED && d[ALIAS].dead -> outcome = 0
 		:: outcome == MOVED && !d[ALIAS].dead -> get(ALIAS); d[ALIAS].locked = true; also = ALIAS
+		:: outcome == MOVED && d[ALIAS].dead -> outcome = 0
 		:: else
-		fi
-	}
-	atomic {
-		!d[e].locked -> d[e].locked = true;
+		fi;
+		d[e].locked = true;
 		if
-		:: d[e].overtaken && !without(OVERTAKEN) && outcome != ERROR -> outcome = 0; goto end
-		:: d[e].overtaken && !without(OVERTAKEN_END) && outcome == ERROR -> outcome = 0; goto end
-		:: outcome == ERROR && !d[e].overtaken-> goto end
+		:: d[e].overtaken && !(outcome == ERROR -> without(OVERTAKEN_END) : without(OVERTAKEN)) ->
+			outcome = 0; goto end
 		:: else
 		fi;
 		if
+		:: outcome == ERROR -> goto end
 		:: outcome == MOVED && without(MOVE_IN_WINDOW) -> goto hash
 		:: outcome == 0 && without(ADD_IN_WINDOW) -> goto flag
-		:: outcome == ERROR -> goto end
 		:: else
-		fi
-	}
-	atomic {
+		fi;
 		!seq_odd -> seq_bump(); odd = true;
 		if
 		:: outcome == MOVED -> goto hash
@@ -279,9 +270,7 @@ hash:	atomic {
 		i = 0
 	}
 end:	atomic {
-		!chain_locked -> chain = (chain == e -> NONE : chain)
-	}
-	atomic {
+		!chain_locked -> chain = (chain == e -> NONE : chain);
 		SAFE(4, d[e].head);
 		d[e].par_lookup = false;
 		d[e].nr_waiters = 0;
@@ -391,16 +380,21 @@ join:	atomic {
 		d[e].nr_waiters++;
 		d[e].queue = d[e].queue | mask(me);
 		w[me].frame = true;
-		waiting++
+		waiting++;
+		if
+		:: cancels && !canceller -> canceller = true; mood = IMPATIENT
+		:: true
+		fi;
+		goto doze
 	}
 sleep:	atomic {
 		if
 		:: w[me].done -> goto done
-		:: mood == IMPATIENT -> goto cancel
 		:: !w[me].done
 		fi
 	}
-	if
+doze:	if
+	:: atomic { mood == IMPATIENT -> goto cancel }
 	:: atomic { !d[e].woken || without(WORD_COMPARED) -> SEE(e); w[me].on = e }
 	:: atomic { true -> 
 #if FAULT == DONE_SEEN
@@ -434,9 +428,13 @@ done:	atomic {
 		:: else
 		fi;
 		if
+		:: mood == IMPATIENT -> mood = PATIENT
+		:: else
+		fi;
+		if
 		:: mood == GAVE_UP -> over = true; mood = PATIENT; outcome = 0; goto put_it
 		:: outcome -> outcome = 0; goto put_it
-		:: else
+		:: else -> goto match
 		fi
 	}
 match:	atomic {
@@ -481,7 +479,7 @@ put_it:	atomic {
 		if
 		:: e != NONE -> goto put_it
 		:: e == NONE && !over -> goto again
-		:: else
+		:: else -> goto out
 		fi
 	}
 out:	atomic {
@@ -527,18 +525,17 @@ more:
 			fi
 		}
 		goto drop
-	:: true -> goto drop
-	:: atomic { table != NONE && !d[table].locked && !d[table].count -> e = table; get(e); goto evict }
-	:: atomic { !d[ALIAS].locked && !d[ALIAS].count && !d[ALIAS].dead && d[ALIAS].hashed && !d[ALIAS].here -> e = ALIAS; get(e); goto evict }
+	:: !future -> goto drop
+	:: atomic { !future && table != NONE && !d[table].locked && !d[table].count -> e = table; get(e); goto evict }
+	:: atomic { !future && !d[ALIAS].locked && !d[ALIAS].count && !d[ALIAS].dead && d[ALIAS].hashed && !d[ALIAS].here -> e = ALIAS; get(e); goto evict }
 	fi;
 drop:	
 	atomic { table == NONE || !d[table].locked ->
 		e = table;
 		if
 		:: e == NONE -> goto next
-		:: else -> get(e)
+		:: else -> get(e); unhash(e)
 		fi }
-	atomic { !d[e].locked -> unhash(e) }
 	atomic { !d[e].locked -> put(e); e = NONE; goto next }
 evict:
 	atomic { !d[e].locked ->

@@ -93,7 +93,7 @@ struct ResolveCommand: ParsableCommand {
     } catch .unreadable(let error) {
       throw noDirectory(error)
     } catch .noResources(let error) {
-      fail("\(error)")
+      fail("no cache, or not as many threads: \(error)")
       throw ExitStatus.noResources
     }
   }

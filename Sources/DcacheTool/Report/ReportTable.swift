@@ -90,6 +90,7 @@ struct ReportTable {
       "the kernel's included; elapsed: by the clock, with waiting for others and for a processor.",
       "stat(2): fstatat of the same path below the same directory, not following links, from as many",
       "threads in the same order; the kernel has all of it cached. In wrong case it finds nothing.",
+      "How often a thread waits for another's call depends on how many processors are free.",
     ]
   }
 

@@ -9,11 +9,11 @@
 #include <dcache.h>
 
 enum mixed_ending {
-	MIXED_ADD,		/* d_add() of the inode, which may be NULL */
-	MIXED_SPLICE,		/* d_splice_alias() of the inode */
-	MIXED_FAIL,		/* d_lookup_fail() */
-	MIXED_REDIRECT,		/* d_lookup_redirect() */
-	MIXED_DONE,		/* d_lookup_done() */
+	MIXED_ADD,	/* d_add() of the inode, which may be NULL */
+	MIXED_SPLICE,	/* d_splice_alias() of the inode */
+	MIXED_FAIL,	/* d_lookup_fail() */
+	MIXED_REDIRECT, /* d_lookup_redirect() */
+	MIXED_DONE,	/* d_lookup_done() */
 };
 
 /* A C thread that owns a lookup, its queue head on its stack. */
