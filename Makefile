@@ -5,6 +5,7 @@
 #	make test		everything below that tests, and the Swift side
 #	make check		the C tests alone: checked and release build, symbols, installed tree
 #	make asan, make tsan	the C tests under sanitizers; asan-swift, tsan-swift: the Swift tests
+#	make model		the C core under the controlled scheduler (Tests/ModelTests)
 #	make warnings		-O0 and -O3 -flto, gcc and clang, no warning allowed
 #	make benchmarks		the C benchmark programs, in build/benchmarks
 #	make format		lay the sources out; format-check: only say whether they are
@@ -55,7 +56,7 @@ PARALLEL = $(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)
 
 .SUFFIXES:
 .DELETE_ON_ERROR:
-.PHONY: all run test check asan tsan asan-swift tsan-swift warnings format format-check \
+.PHONY: all run test check asan tsan model mutants asan-swift tsan-swift warnings format format-check \
 	check-symbols check-headers check-install check-casefold check-swift check-swift-consumer \
 	check-command benchmarks mutants install uninstall deps clean FORCE
 
@@ -64,7 +65,7 @@ all: $(BUILD)/libdcache.so $(BUILD)/libdcache.a
 # ---- what must be there ----
 
 # These goals install what is missing; all others only say so.
-INSTALLING := deps run test check asan tsan warnings asan-swift tsan-swift check-swift \
+INSTALLING := deps run test check asan tsan model warnings asan-swift tsan-swift check-swift \
 	check-swift-consumer check-command format format-check
 deps:
 	@scripts/install-deps $(if $(filter $(INSTALLING),$(MAKECMDGOALS)),,--check) \
@@ -209,6 +210,37 @@ tsan: $(BUILD)/tsan/cdcache-tests
 	@echo "--- C tests, thread sanitizer"
 	$(Q)$(TSAN) $(NO_RANDOM_ADDRESSES) $<
 
+# The controlled scheduler: the core's own sources, instrumented for the thread sanitizer, on a
+# runtime of ours.
+MODEL_CORE := $(filter-out Sources/CDcache/casefold.c Sources/CDcache/sync/reclaim.c \
+	Sources/CDcache/sync/hooks.c,$(CORE)) Tests/ModelTests/world.c \
+	$(wildcard Tests/ModelTests/scenarios_*.c)
+MODEL_RUNTIME := $(addprefix Tests/ModelTests/,runtime.c explore.c tsan.c main.c)
+MODEL_OPTIONS := -std=gnu11 -g $(WARNINGS) -Werror -DDCACHE_MODEL -DDCACHE_DEBUG -Iinclude -ISources/CDcache -ITests/ModelTests
+MODEL_OBJECTS := $(MODEL_CORE:%.c=$(BUILD)/model/%.o) $(MODEL_RUNTIME:%.c=$(BUILD)/model/%.o)
+
+$(MODEL_CORE:%.c=$(BUILD)/model/%.o): MODEL_OPTIONS += -O1 -fsanitize=thread
+$(MODEL_RUNTIME:%.c=$(BUILD)/model/%.o): MODEL_OPTIONS += -O2
+
+$(BUILD)/model/%.o: %.c Makefile $(HEADERS) $(wildcard Sources/CDcache/*.h Sources/CDcache/*/*.h \
+		Tests/ModelTests/*.h) | deps
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(MODEL_OPTIONS) -c -o $@ $<
+
+$(BUILD)/model/model-tests: $(MODEL_OBJECTS)
+	$(call say,LINK,$@)
+	$(Q)$(CC) -o $@ $^ -ldl
+
+# Every interleaving with at most two preemptions; then random ones with stale values; then each
+# allocation failing in turn.
+model: $(BUILD)/model/model-tests
+	@echo "--- controlled scheduler"
+	$(Q)$< -b 2
+	$(Q)$< -r 3000 -s 3
+	$(Q)$< -p 3000 -s 3
+	$(Q)$< -F -b 1 oom
+
 # Other levels of optimisation see other warnings; a linker that sees all files at once, others yet.
 # clang's needs the linker that goes with clang.
 CLANG := $(shell command -v clang)
@@ -261,7 +293,11 @@ tsan-swift: | deps
 # A package that depends on this one.
 check-swift-consumer: | deps
 	$(need_swift)
-	$(SWIFT) run --package-path Tests/install/SwiftConsumer
+	$(SWIFT) run --package-path Tests/install/SwiftConsumer SwiftConsumer
+	scripts/readme-examples swift - | \
+		diff - Tests/install/SwiftConsumer/Sources/ReadmeExample/main.swift
+	test "$$($(SWIFT) run -q --package-path Tests/install/SwiftConsumer ReadmeExample)" = \
+		'apple: 42 bytes'
 
 # The command as make run builds it, on a small tree.
 check-command: | deps
@@ -274,6 +310,7 @@ test: | deps
 	$(PARALLEL) check
 	$(PARALLEL) asan
 	$(PARALLEL) tsan
+	$(PARALLEL) model
 	$(MAKE) --no-print-directory check-command
 	$(MAKE) --no-print-directory check-swift-consumer
 	$(MAKE) --no-print-directory asan-swift

@@ -46,8 +46,8 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include "model.h"
 #include "runtime.h"
+#include "sync/reclaim.h"
 
 #define MAIN MODEL_MAX_THREADS
 #define RECLAIMER (MODEL_MAX_THREADS + 1)
@@ -1165,7 +1165,7 @@ void dc_broken_rule(const char *rule, const char *file, int line)
 	fail("broken rule: %s (%s:%d)", rule, file, line);
 }
 
-void dc_point_reached(int point, const void *object)
+void dc_point_reached(enum dc_point point, const void *object)
 {
 	(void)point;
 	(void)object;

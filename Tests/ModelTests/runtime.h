@@ -5,12 +5,6 @@
 
 #include "model.h"
 
-struct reclaim;
-struct reclaim_head {
-	struct reclaim_head *next;
-	void (*func)(struct reclaim_head *head);
-};
-
 enum model_op {
 	MODEL_EXCHANGE,
 	MODEL_ADD,

@@ -18,7 +18,7 @@ func shell(_ command: String) -> ShellResult {
     unlink(name)
     close(descriptor)
   }
-  guard let stream = popen("{ \(command)\n} 2>\(name)", "re") else {
+  guard let stream = withoutBlockedSignals({ popen("{ \(command)\n} 2>\(name)", "re") }) else {
     return ShellResult(status: -1, output: "", errors: "popen failed")
   }
   let output = contents(of: stream)
@@ -28,6 +28,17 @@ func shell(_ command: String) -> ShellResult {
     return contents(of: stream)
   }
   return ShellResult(status: (status >> 8) & 0xff, output: output, errors: errors ?? "")
+}
+
+/// Run `body` with no signal blocked. Threads that run Swift's tasks block most of them, which what they
+/// start inherits; a shell that does not get SIGCHLD waits for ever.
+private func withoutBlockedSignals<Result>(_ body: () -> Result) -> Result {
+  var none = sigset_t()
+  var before = sigset_t()
+  sigemptyset(&none)
+  pthread_sigmask(SIG_SETMASK, &none, &before)
+  defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+  return body()
 }
 
 /// Run the command `dcache`.

@@ -8,7 +8,10 @@ let package = Package(
   dependencies: [.package(name: "dcache", path: "../../..")],
   targets: [
     .executableTarget(
-      name: "SwiftConsumer", dependencies: [.product(name: "Dcache", package: "dcache")])
+      name: "SwiftConsumer", dependencies: [.product(name: "Dcache", package: "dcache")]),
+    // The README's example, as it stands there.
+    .executableTarget(
+      name: "ReadmeExample", dependencies: [.product(name: "Dcache", package: "dcache")]),
   ],
   swiftLanguageModes: [.v6]
 )
