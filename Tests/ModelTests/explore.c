@@ -211,7 +211,6 @@ int choose_stale(int n)
 struct event {
 	char thread[12];
 	const void *pc;
-	const void *caller;
 	char text[160];
 };
 
@@ -221,13 +220,9 @@ static size_t nr_events;
 static struct event *event_next(void)
 {
 	struct event *event = &trace[nr_events++ % MAX_TRACE];
-	const void *const *calls;
-	int depth;
 
 	snprintf(event->thread, sizeof(event->thread), "%s", model_thread_name());
-	calls = model_calls(&depth);
 	event->pc = NULL;
-	event->caller = depth ? calls[depth - 1] : NULL;
 	return event;
 }
 
@@ -259,33 +254,37 @@ void trace_access(const char *what, const void *at, size_t size, uint64_t value,
 		 orders[order & 7], (unsigned long long)value);
 }
 
+/* Names of functions and lines for all events, from one run of addr2line; NULL if it cannot be had. */
+static FILE *trace_names(size_t begin, char *list, size_t size)
+{
+	Dl_info info;
+	char command[1024];
+	FILE *addresses;
+	size_t i;
+	int fd;
+
+	snprintf(list, size, "/tmp/dcache-model-XXXXXX");
+	fd = mkstemp(list);
+	addresses = fd < 0 ? NULL : fdopen(fd, "w");
+	if (!addresses || !dladdr((void *)(uintptr_t)trace_names, &info))
+		return NULL;
+	for (i = begin; i < nr_events; i++) {
+		const char *pc = trace[i % MAX_TRACE].pc;
+
+		fprintf(addresses, "%#lx\n",
+			pc ? (unsigned long)(pc - 1 - (const char *)info.dli_fbase) : 0ul);
+	}
+	fclose(addresses);
+	snprintf(command, sizeof(command), "addr2line -fse '%s' < %s", info.dli_fname, list);
+	return popen(command, "r");
+}
+
 static void trace_print(void)
 {
 	size_t begin = nr_events > MAX_TRACE ? nr_events - MAX_TRACE : 0, i;
-	char path[512];
-	ssize_t len;
-	FILE *names;
+	char list[64];
+	FILE *names = trace_names(begin, list, sizeof(list));
 
-	/* One addr2line for all of them. */
-	FILE *list = fopen("/tmp/dcache-model-trace.txt", "w");
-	char command[1024];
-	Dl_info info;
-
-	(void)len;
-	if (!list || !dladdr((void *)(uintptr_t)trace_print, &info)) {
-		if (list)
-			fclose(list);
-		return;
-	}
-	snprintf(path, sizeof(path), "%s", info.dli_fname);
-	for (i = begin; i < nr_events; i++) {
-		const void *pc = trace[i % MAX_TRACE].pc;
-
-		fprintf(list, "%#lx\n", pc ? (unsigned long)((const char *)pc - 1 - (const char *)info.dli_fbase) : 0ul);
-	}
-	fclose(list);
-	snprintf(command, sizeof(command), "addr2line -fse %s < /tmp/dcache-model-trace.txt", path);
-	names = popen(command, "r");
 	for (i = begin; i < nr_events; i++) {
 		const struct event *event = &trace[i % MAX_TRACE];
 		char function[256] = "", line[256] = "";
@@ -303,7 +302,7 @@ static void trace_print(void)
 	}
 	if (names)
 		pclose(names);
-	remove("/tmp/dcache-model-trace.txt");
+	remove(list);
 }
 
 /* ---- runs ---- */

@@ -65,7 +65,6 @@
 #define MAX_CALLBACKS 512
 #define MAX_BLOCKS 512
 #define MAX_STEPS 200000
-#define MAX_CALLS 64
 
 enum fiber_state { READY, BLOCKED, SPINNING, ENDED };
 
@@ -83,8 +82,6 @@ struct fiber {
 	uint64_t section;		/* which one */
 	const void *written;		/* plain store that is about to happen */
 	size_t written_size;
-	const void *calls[MAX_CALLS];
-	int depth;
 };
 
 /* Four bytes of the region. */
@@ -231,12 +228,6 @@ int model_thread(void)
 const char *model_thread_name(void)
 {
 	return thread_name(current);
-}
-
-const void *const *model_calls(int *depth)
-{
-	*depth = fibers[current].depth < MAX_CALLS ? fibers[current].depth : MAX_CALLS;
-	return fibers[current].calls;
 }
 
 /* ---- hashing ---- */
@@ -854,20 +845,6 @@ bool model_compare_exchange(volatile void *volatile_at, size_t size, uint64_t *e
 void model_plain(const void *at, size_t size, bool write)
 {
 	plain(at, size, write);
-}
-
-void model_enter_function(const void *pc)
-{
-	struct fiber *fiber = &fibers[current];
-
-	if (fiber->depth < MAX_CALLS)
-		fiber->calls[fiber->depth] = pc;
-	fiber->depth++;
-}
-
-void model_exit_function(void)
-{
-	fibers[current].depth--;
 }
 
 /* ---- what sync.h promises ---- */

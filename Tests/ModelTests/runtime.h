@@ -19,7 +19,6 @@ enum model_op {
 
 void model_run(const struct scenario *which, long fail_allocation);
 const char *model_thread_name(void);
-const void *const *model_calls(int *depth);
 void model_set_priority(int thread, int priority);
 
 uint64_t model_load(const volatile void *at, size_t size, int order, const void *pc);
@@ -29,8 +28,6 @@ uint64_t model_rmw(volatile void *at, size_t size, enum model_op op, uint64_t op
 bool model_compare_exchange(volatile void *at, size_t size, uint64_t *expected, uint64_t desired,
 			    int order, int failure_order, const void *pc);
 void model_plain(const void *at, size_t size, bool write);
-void model_enter_function(const void *pc);
-void model_exit_function(void);
 
 /* ---- explore.c ---- */
 
