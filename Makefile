@@ -215,12 +215,12 @@ tsan: $(BUILD)/tsan/cdcache-tests
 MODEL_CORE := $(filter-out Sources/CDcache/casefold.c Sources/CDcache/sync/reclaim.c \
 	Sources/CDcache/sync/hooks.c,$(CORE)) Tests/ModelTests/world.c \
 	$(wildcard Tests/ModelTests/scenarios_*.c)
-MODEL_RUNTIME := $(addprefix Tests/ModelTests/,runtime.c explore.c tsan.c main.c)
+MODEL_RUNTIME := $(addprefix Tests/ModelTests/,runtime.c memory.c floor.c explore.c tsan.c main.c)
 MODEL_OPTIONS := -std=gnu11 -g $(WARNINGS) -Werror -DDCACHE_MODEL -DDCACHE_DEBUG -Iinclude -ISources/CDcache -ITests/ModelTests
 MODEL_OBJECTS := $(MODEL_CORE:%.c=$(BUILD)/model/%.o) $(MODEL_RUNTIME:%.c=$(BUILD)/model/%.o)
 
 $(MODEL_CORE:%.c=$(BUILD)/model/%.o): MODEL_OPTIONS += -O1 -fsanitize=thread
-$(MODEL_RUNTIME:%.c=$(BUILD)/model/%.o): MODEL_OPTIONS += -O2
+$(MODEL_RUNTIME:%.c=$(BUILD)/model/%.o): MODEL_OPTIONS += -O2 -flto=auto
 
 $(BUILD)/model/%.o: %.c Makefile $(HEADERS) $(wildcard Sources/CDcache/*.h Sources/CDcache/*/*.h \
 		Tests/ModelTests/*.h) | deps
@@ -230,7 +230,7 @@ $(BUILD)/model/%.o: %.c Makefile $(HEADERS) $(wildcard Sources/CDcache/*.h Sourc
 
 $(BUILD)/model/model-tests: $(MODEL_OBJECTS)
 	$(call say,LINK,$@)
-	$(Q)$(CC) -o $@ $^ -ldl
+	$(Q)$(CC) -O2 -flto=auto -o $@ $^ -ldl
 
 # Every interleaving with at most two preemptions; then random ones with stale values; then each
 # allocation failing in turn.

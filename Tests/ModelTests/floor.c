@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What sync.h and reclaim.h promise: read sections, futexes, allocation, deferred freeing. See
+ * runtime.c. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "machine.h"
+
+/* ---- what sync.h promises ---- */
+
+static void run_callbacks(void);
+
+void dc_read_lock(void)
+{
+	struct fiber *fiber = &fibers[current];
+
+	if (!watching)
+		return;
+	settle();
+	if (!fiber->sections)
+		visible();
+	if (!fiber->sections++) {
+		fiber->section = ++next_section;
+		join(queueing_clock);
+	}
+}
+
+void dc_read_unlock(void)
+{
+	struct fiber *fiber = &fibers[current];
+	int i, t;
+
+	if (!watching)
+		return;
+	settle();
+	if (fiber->sections == 1)
+		visible();
+	if (!fiber->sections)
+		fail("%s ends a read section that it did not begin", thread_name(current));
+	if (--fiber->sections)
+		return;
+	/* Whoever waits for a grace period has something to look at. */
+	writes += nr_callbacks != 0;
+	clocks[current][current]++;
+	memcpy(unlock_clocks[current], clocks[current], sizeof(unlock_clocks[current]));
+	for (i = 0; i < nr_callbacks; i++) {
+		if (is_thread(current) && callbacks[i].sections[current] == fiber->section) {
+			callbacks[i].sections[current] = 0;
+			for (t = 0; t < NR_CLOCKS; t++) {
+				if (clocks[current][t] > callbacks[i].clock[t])
+					callbacks[i].clock[t] = clocks[current][t];
+			}
+		}
+	}
+	run_callbacks();
+}
+
+bool dc_read_ongoing(void)
+{
+	return fibers[current].sections;
+}
+
+void dc_synchronize_rcu(void)
+{
+}
+
+static void run_callbacks(void)
+{
+	int was = current, i, j;
+
+	if (callbacks_running)
+		return;
+	callbacks_running = true;
+	for (i = 0; i < nr_callbacks;) {
+		struct callback callback = callbacks[i];
+		bool open = false;
+
+		for (j = 0; j < nr_threads; j++)
+			open |= callback.sections[j] != 0;
+		if (open) {
+			i++;
+			continue;
+		}
+		memmove(&callbacks[i], &callbacks[i + 1],
+			(size_t)(--nr_callbacks - i) * sizeof(callbacks[0]));
+		current = RECLAIMER;
+		join(callback.clock);
+		clocks[RECLAIMER][RECLAIMER]++;
+		callback.func(callback.head);
+		settle();
+		current = was;
+		i = 0;
+	}
+	callbacks_running = false;
+}
+
+void dc_call_rcu(struct reclaim *reclaim, struct reclaim_head *head,
+		 void (*func)(struct reclaim_head *))
+{
+	struct callback *callback = &callbacks[nr_callbacks];
+	int i;
+
+	(void)reclaim;
+	settle();
+	if (nr_callbacks == MAX_CALLBACKS)
+		fail("too many pending callbacks");
+	clocks[current][current]++;
+	callback->head = head;
+	callback->func = func;
+	memcpy(callback->clock, clocks[current], sizeof(callback->clock));
+	for (i = 0; i < NR_CLOCKS; i++) {
+		if (clocks[current][i] > queueing_clock[i])
+			queueing_clock[i] = clocks[current][i];
+	}
+	for (i = 0; i < NR_CLOCKS; i++) {
+		int t;
+
+		for (t = 0; t < NR_CLOCKS; t++) {
+			if (unlock_clocks[i][t] > callback->clock[t])
+				callback->clock[t] = unlock_clocks[i][t];
+		}
+	}
+	for (i = 0; i < MODEL_MAX_THREADS; i++)
+		callback->sections[i] = i < nr_threads && fibers[i].sections ? fibers[i].section : 0;
+	nr_callbacks++;
+	run_callbacks();
+}
+
+static void must_not_sleep_in_a_section(const char *what)
+{
+	if (fibers[current].sections)
+		fail("%s in %s inside a read section", what, thread_name(current));
+}
+
+int dc_futex_wait(_Atomic uint32_t *word, uint32_t value, uint64_t deadline_ns)
+{
+	uint32_t now;
+
+	(void)deadline_ns;
+	settle();
+	must_not_sleep_in_a_section("a futex wait");
+	visible();
+	check_alive(word, "futex wait");
+	memcpy(&now, (const void *)word, sizeof(now));
+	trace_event("futex wait on %p for %u, is %u", (void *)word, value, now);
+	if (now != value)
+		return 0;
+	if (!is_thread(current))
+		fail("%s would sleep for ever", thread_name(current));
+	fibers[current].state = BLOCKED;
+	fibers[current].waits_on = (const void *)word;
+	fibers[current].blocked_at = steps;
+	block();
+	return 0;
+}
+
+/* Oldest first. */
+static void wake(const void *word, int count)
+{
+	while (count-- > 0) {
+		struct fiber *first = NULL;
+		int i;
+
+		for (i = 0; i < nr_threads; i++) {
+			if (fibers[i].state == BLOCKED && fibers[i].waits_on == word &&
+			    (!first || fibers[i].blocked_at < first->blocked_at))
+				first = &fibers[i];
+		}
+		if (!first)
+			return;
+		first->state = READY;
+		trace_event("wakes %s", thread_name((int)(first - fibers)));
+	}
+}
+
+void dc_futex_wake(_Atomic uint32_t *word, int count)
+{
+	settle();
+	visible();
+	wake((const void *)word, count);
+}
+
+void dc_futex_wait_low(_Atomic uint64_t *word, uint32_t low)
+{
+	uint64_t now;
+
+	settle();
+	must_not_sleep_in_a_section("a futex wait");
+	visible();
+	memcpy(&now, (const void *)word, sizeof(now));
+	trace_event("futex wait on %p for %u, is %u", (void *)word, low, (uint32_t)now);
+	if ((uint32_t)now != low)
+		return;
+	if (!is_thread(current))
+		fail("%s would sleep for ever", thread_name(current));
+	fibers[current].state = BLOCKED;
+	fibers[current].waits_on = (const void *)word;
+	fibers[current].blocked_at = steps;
+	block();
+}
+
+void dc_futex_wake_low(_Atomic uint64_t *word, int count)
+{
+	dc_futex_wake((_Atomic uint32_t *)(void *)word, count);
+}
+
+void dc_spin_hint(void)
+{
+	if (!watching || !is_thread(current))
+		return;
+	settle();
+	steps++;
+	fibers[current].state = SPINNING;
+	fibers[current].spun_at = writes;
+	/* Whoever waits for others gives way to them, whatever its priority. */
+	fibers[current].priority -= 2000;
+	block();
+	fibers[current].state = READY;
+}
+
+void dc_yield(unsigned int attempt)
+{
+	(void)attempt;
+	must_not_sleep_in_a_section("a yield");
+	dc_spin_hint();
+}
+
+void *dc_alloc(size_t size, size_t align)
+{
+	int part = is_thread(current) ? current : MAIN;
+	size_t at = (arena_used[part] + align - 1) & ~(align - 1);
+	size_t i;
+
+	settle();
+	if (fail_at && ++allocations == fail_at) {
+		run.allocation_failed = true;
+		return NULL;
+	}
+	/* Eight bytes of nothing between blocks. */
+	if (at + size + 8 > ARENA_PART || nr_blocks == MAX_BLOCKS)
+		fail("the model's arena is full");
+	arena_used[part] = (at + size + 8 + 7) & ~(size_t)7;
+	at += (size_t)part * ARENA_PART;
+	blocks[nr_blocks++] = (struct block){ REGION_AT + at, size, true, true };
+	for (i = 0; i < size; i += 8)
+		block_at[(at + i) / 8] = (int16_t)nr_blocks;
+	for (i = 0; i < size; i += 4) {
+		struct cell *cell = cell_of(REGION_AT + at + i);
+
+		memory_hash += mix((uintptr_t)REGION_AT * 31 + (at + i) * 31 + cell->value);
+		cell->allocated = 1;
+		cell->write_thread = (uint8_t)current;
+		cell->write_clock = clocks[current][current];
+	}
+	return REGION_AT + at;
+}
+
+void dc_free(void *p)
+{
+	size_t i;
+	int b;
+
+	if (!p)
+		return;
+	settle();
+	for (b = 0; b < nr_blocks && blocks[b].at != p; b++)
+		;
+	if (b == nr_blocks || !blocks[b].live)
+		fail("%s frees what is not allocated", thread_name(current));
+	check_plain(p, blocks[b].size, true);
+	for (i = 0; i < blocks[b].size; i += 4) {
+		struct cell *cell = cell_of((char *)p + i);
+
+		/* What it held is of no account any more. */
+		memory_hash -= mix((uintptr_t)p * 31 + i * 31 + cell->value);
+		cell->allocated = 2;
+	}
+	memory_hash += mix((uintptr_t)p + 1);
+	blocks[b].live = false;
+	trace_event("frees %p, %zu bytes", p, blocks[b].size);
+}
+
+uint32_t dc_thread_id(void)
+{
+	return (uint32_t)current + 1;
+}
+
+uint64_t dc_now_ns(void)
+{
+	return 0;
+}
+
+int dc_random(void *buf, size_t len)
+{
+	memset(buf, 0x5a, len);
+	return 0;
+}
+
+void dc_broken_rule(const char *rule, const char *file, int line)
+{
+	fail("broken rule: %s (%s:%d)", rule, file, line);
+}
+
+void dc_point_reached(enum dc_point point, const void *object)
+{
+	(void)point;
+	(void)object;
+}
+
+bool dc_allocation_should_fail(void)
+{
+	return false;
+}
+
+void dc_count_allocation(long by)
+{
+	(void)by;
+}
+
+void model_fail_allocation(long nth)
+{
+	fail_at = nth;
+	allocations = 0;
+}
+
+long model_live_blocks(void)
+{
+	long live = 0;
+	int b;
+
+	for (b = 0; b < nr_blocks; b++)
+		live += blocks[b].live;
+	return live;
+}
+
+void model_note(const char *text)
+{
+	trace_event("%s", text);
+}
+
+/* ---- deferred freeing, as reclaim.h has it ---- */
+
+int reclaim_start(struct reclaim *reclaim, bool (*idle)(struct reclaim *))
+{
+	(void)reclaim;
+	(void)idle;
+	return 0;
+}
+
+void reclaim_barrier(struct reclaim *reclaim)
+{
+	(void)reclaim;
+	run_callbacks();
+	while (nr_callbacks && is_thread(current)) {
+		must_not_sleep_in_a_section("a barrier");
+		dc_spin_hint();
+	}
+	join(clocks[RECLAIMER]);
+}
+
+void reclaim_stop(struct reclaim *reclaim)
+{
+	reclaim_barrier(reclaim);
+	if (nr_callbacks)
+		fail("the instance ends while a read section is open");
+}
+
+void reclaim_hurry(struct reclaim *reclaim)
+{
+	(void)reclaim;
+}
+
+bool reclaim_in_hurry(const struct reclaim *reclaim)
+{
+	(void)reclaim;
+	return false;
+}
+
+bool reclaim_is_self(const struct reclaim *reclaim)
+{
+	(void)reclaim;
+	return false;
+}
+
+uint64_t reclaim_pending(const struct reclaim *reclaim)
+{
+	(void)reclaim;
+	return (uint64_t)nr_callbacks;
+}

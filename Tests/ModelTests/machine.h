@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The machine that the core runs on here, shared by runtime.c, memory.c and floor.c. */
+#ifndef DCACHE_MODEL_MACHINE_H
+#define DCACHE_MODEL_MACHINE_H
+
+#include <setjmp.h>
+
+#include "runtime.h"
+#include "sync/reclaim.h"
+
+#define MAIN MODEL_MAX_THREADS
+#define RECLAIMER (MODEL_MAX_THREADS + 1)
+#define NR_CLOCKS (MODEL_MAX_THREADS + 2)
+
+#define REGION_AT ((char *)0x600000000000)
+#define ARENA_SIZE (640u * 1024)
+#define ARENA_PART (ARENA_SIZE / (MODEL_MAX_THREADS + 1))
+#define STACK_SIZE (64u * 1024)
+#define REGION_SIZE (ARENA_SIZE + MODEL_MAX_THREADS * STACK_SIZE)
+#define CELLS (REGION_SIZE / 4)
+
+#define HISTORY 4
+#define MAX_LOCATIONS 16384
+#define MAX_CALLBACKS 512
+#define MAX_BLOCKS 512
+#define MAX_STEPS 200000
+
+enum fiber_state { READY, BLOCKED, SPINNING, ENDED };
+
+struct fiber {
+	void *sp;
+	char *stack;
+	enum fiber_state state;
+	const void *waits_on;
+	uint64_t blocked_at;
+	uint64_t spun_at;		/* number of writes when it began to wait for one */
+	uint64_t stack_hash;
+	bool stack_changed;		/* since that was computed; for who is not running */
+	int priority;
+	int sections;			/* nesting of read sections */
+	uint64_t section;		/* which one */
+	const void *written;		/* plain store that is about to happen */
+	size_t written_size;
+};
+
+/* Four bytes of the region. */
+struct cell {
+	uint32_t generation;
+	uint8_t allocated;		/* 0 never, 1 yes, 2 freed */
+	uint8_t write_thread;
+	uint32_t write_clock;
+	uint32_t value;			/* as counted in the memory's hash */
+	uint32_t read_clock[NR_CLOCKS];
+	uint32_t atomic_read_clock[NR_CLOCKS];
+	uint32_t atomic_write_clock[NR_CLOCKS];
+};
+
+struct store {
+	uint64_t value;
+	uint32_t clock;
+	uint8_t thread;
+	bool releases;
+	uint32_t release[NR_CLOCKS];
+	uint32_t seen[NR_CLOCKS];	/* clock at which a thread first saw it; 0: not */
+};
+
+struct location {
+	uint32_t generation;
+	const void *at;
+	uint32_t stores;		/* made so far */
+	struct store history[HISTORY];
+};
+
+struct callback {
+	struct reclaim_head *head;
+	void (*func)(struct reclaim_head *head);
+	uint64_t sections[MODEL_MAX_THREADS + 1];	/* open ones it waits for, 0: none */
+	uint32_t clock[NR_CLOCKS];
+};
+
+struct block {
+	char *at;
+	size_t size;
+	bool live;
+	bool private;			/* its address has been stored nowhere yet */
+};
+
+extern struct fiber fibers[MODEL_MAX_THREADS + 2];
+extern uint32_t clocks[NR_CLOCKS][NR_CLOCKS];
+extern uint32_t unlock_clocks[NR_CLOCKS][NR_CLOCKS];	/* at the end of the last read section */
+extern struct cell *cells;
+extern struct location locations[MAX_LOCATIONS];
+extern struct callback callbacks[MAX_CALLBACKS];
+extern int nr_callbacks;
+extern struct block blocks[MAX_BLOCKS];
+extern int nr_blocks;
+extern size_t arena_used[MODEL_MAX_THREADS + 1];
+extern int16_t block_at[ARENA_SIZE / 8];	/* which block, plus one */
+extern const char *quiet_at;
+extern size_t quiet_size;
+extern uint32_t generation;
+extern int current;
+extern int nr_threads;
+extern uint32_t queueing_clock[NR_CLOCKS];	/* all objects queued so far */
+extern bool watching;
+extern uint64_t writes, steps, next_section;
+extern uint64_t memory_hash;
+extern long allocations, fail_at;
+extern bool callbacks_running;
+extern void *main_sp;
+extern jmp_buf main_jump;
+extern bool in_fibers;
+extern const struct scenario *scenario;
+
+/* ---- runtime.c ---- */
+
+bool is_thread(int id);
+_Noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+const char *thread_name(int id);
+uint64_t mix(uint64_t x);
+/* A visible event is about to happen: somebody else may go on first. */
+void visible(void);
+/* The current thread cannot go on: others do. */
+void block(void);
+
+/* ---- memory.c ---- */
+
+bool in_region(const void *at);
+struct cell *cell_of(const void *at);
+/* The plain store announced before this event has happened by now. */
+void settle(void);
+void check_alive(const void *at, const char *what);
+void check_plain(const void *at, size_t size, bool write);
+void join(const uint32_t *clock);
+
+#endif /* DCACHE_MODEL_MACHINE_H */
