@@ -66,8 +66,9 @@ struct external_name {
 #define DCACHE_LRU_SHARD_SHIFT	28	/* the LRU shard, fixed: four bits */
 
 /*
- * An entry, 192 bytes. The first cache line holds what a hit without a reference reads, of the entry
- * and of its directory, and half of an average name.
+ * An entry, 192 bytes. The first cache line holds what a hit without a reference reads of the
+ * directory, and of the entry itself but for the rest of its name, whose line is asked for at the same
+ * time.
  *
  * d_seq covers d_parent, d_hash_len, d_iname, d_inode and whether the entry is hashed: they are
  * stored with release while it is odd and loaded with acquire (seqcount.h).
@@ -79,6 +80,7 @@ struct dentry {
 	struct seqcount d_seq;			/* d_lock */
 	_Atomic uint32_t d_flags;		/* d_lock */
 	_Atomic(struct inode *) d_inode;	/* d_lock and i_lock, d_seq */
+	struct dcache *d_dcache;		/* fixed */
 	/* Number of the directory in hashes, 0 until it first has an inode that is one; then fixed. */
 	_Atomic uint32_t d_dirno;
 	_Atomic uint32_t d_woken;		/* futex of those who sleep for the lookup's end */
@@ -87,7 +89,6 @@ struct dentry {
 	_Atomic uint64_t d_iname[DNAME_INLINE_WORDS];
 
 	struct lockref d_lockref;		/* d_lock and the count */
-	struct dcache *d_dcache;		/* fixed */
 	const struct dentry_operations *d_op;	/* fixed before the entry can be found */
 	_Atomic(void *) d_fsdata;		/* the program's */
 	struct hlist_node d_sib;		/* parent's d_lock */
@@ -110,7 +111,7 @@ struct dentry {
 } __attribute__((aligned(64)));
 
 _Static_assert(sizeof(struct dentry) == 192, "an entry is three cache lines");
-_Static_assert(offsetof(struct dentry, d_iname) <= 48, "a hit reads one line");
+_Static_assert(offsetof(struct dentry, d_iname) <= 56, "a hit reads one line");
 
 /*
  * An inode.
