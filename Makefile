@@ -7,6 +7,7 @@
 #	make asan, make tsan	the C tests under sanitizers; asan-swift, tsan-swift: the Swift tests
 #	make model		the C core under the controlled scheduler (Tests/ModelTests)
 #	make warnings		-O0 and -O3 -flto, gcc and clang, no warning allowed
+#	make mutants		takes guards out of the core, one at a time: does a test notice?
 #	make benchmarks		the C benchmark programs, in build/benchmarks
 #	make format		lay the sources out; format-check: only say whether they are
 #	make install, uninstall	DESTDIR= PREFIX=/usr/local LIBDIR= INCLUDEDIR=
@@ -58,7 +59,7 @@ PARALLEL = $(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)
 .DELETE_ON_ERROR:
 .PHONY: all run test check asan tsan model mutants asan-swift tsan-swift warnings format format-check \
 	check-symbols check-headers check-install check-casefold check-swift check-swift-consumer \
-	check-command benchmarks mutants install uninstall deps clean FORCE
+	check-command benchmarks install uninstall deps clean FORCE
 
 all: $(BUILD)/libdcache.so $(BUILD)/libdcache.a
 
@@ -278,6 +279,7 @@ check-swift: | deps
 	$(need_swift)
 	$(SWIFT) build --build-tests
 	SWIFT='$(SWIFT)' scripts/compile-fail-tests
+	$(SWIFT) format lint --strict $(SWIFT_SOURCES)
 	$(SWIFT) test --skip-build --disable-xctest
 
 asan-swift: | deps

@@ -670,8 +670,8 @@ TEST(a_barrier_waits_for_names_too, "dcache_barrier")
 {
 	struct tree tree = tree_begin(NULL, NULL);
 	struct dcache_stats stats;
-	struct dentry *dentry =
-		d_alloc(tree.root, NAME("a name of more than forty bytes has a block of its own"));
+	struct dentry *dentry = d_alloc(
+		tree.root, NAME("a name of more than forty bytes has a block of its own"));
 
 	REQUIRE(!IS_ERR(dentry));
 	dput(dentry);

@@ -107,7 +107,7 @@ static struct dentry *entry_of(unsigned int dir)
 
 static bool is_expected_error(long err)
 {
-	return err == -EIO || err == -EAGAIN || err == -EDEADLK || err == -ESTALE || err == -ELOOP;
+	return err == -EIO || err == -EINTR || err == -EDEADLK || err == -ESTALE || err == -ELOOP;
 }
 
 static struct dentry *answer_file_name(const struct where *where, struct dentry *dentry)
@@ -227,7 +227,7 @@ static void op_parallel(const struct where *where, struct dentry *parent, struct
 	} else if (!below(3)) {
 		usleep(below(50));
 		if (below(2))
-			CHECK_EQ(d_lookup_fail(dentry, -EAGAIN), 0);
+			CHECK_EQ(d_lookup_fail(dentry, -EINTR), 0);
 		else
 			d_lookup_done(dentry);
 	} else {
