@@ -75,19 +75,70 @@ SCENARIO(two_find_a_directory_under_a_new_name) = {
 	.finish = finish_spliced,
 };
 
-/* A neighbour on the same chains is never missed, and paths are of one moment. */
+/*
+ * A neighbour is never missed, and paths are of one moment. The neighbour lies behind the directory on
+ * its chain, and the directory moves to the other: who stands on it then is led astray.
+ */
+static struct qstr still;
+
+static const struct hlist_bl_head *chain_of(struct qstr *name)
+{
+	MODEL_CHECK(!d_hash_name(world.root, name));
+	return hash_bucket(world.dc, world.root->d_dirno, name->hash);
+}
+
 static void setup_neighbour(void)
 {
-	world_setup_dir();
+	static const char letters[] = "abcdefgh";
+	struct qstr dir = QSTR_INIT("dir", 3), to = QSTR_INIT("n", 1);
+	struct qstr name = { 0 };
+	int i;
+
+	world_setup();
+	/* The seed is fixed, and so are the chains. */
+	MODEL_CHECK(chain_of(&dir) != chain_of(&to));
+	for (i = 0; letters[i]; i++) {
+		name = qstr_init(&letters[i], 1);
+		if (chain_of(&name) == chain_of(&dir))
+			break;
+	}
+	MODEL_CHECK(letters[i]);
+	still = name;
+	dput(world_add(world.root, &still, INODE_REGULAR));
+	world.dir = world_add(world.root, NAME("dir"), INODE_DIRECTORY);
 	world.entry = world_add(world.dir, NAME("child"), INODE_REGULAR);
-	dput(world_add(world.root, NAME("still"), INODE_REGULAR));
 }
 
 static void look_up_still(void)
 {
-	struct dentry *dentry = d_lookup(world.root, NAME("still"));
+	struct dentry *dentry = d_lookup(world.root, &still);
 
 	MODEL_CHECK(dentry);
+	dput(dentry);
+}
+
+/* Onto an entry that is not in-lookup: the directory's sequence does not move. */
+static void splice_onto_plain(void)
+{
+	struct dentry *dentry = d_alloc(world.root, NAME("n"));
+	struct dentry *alias;
+
+	MODEL_CHECK(!IS_ERR(dentry));
+	atomic_fetch_add_explicit(&world.asked, 1, memory_order_relaxed);
+	ihold(d_inode(world.dir));
+	alias = d_splice_alias(d_inode(world.dir), dentry);
+	MODEL_CHECK(alias == world.dir);
+	dput(alias);
+	dput(dentry);
+}
+
+/* Whoever looks it up in parallel finds it, too, and does not ask. */
+static void look_up_still_in_parallel(void)
+{
+	struct wait_queue_head wq;
+	struct dentry *dentry = begin(&still, &wq);
+
+	MODEL_CHECK(!d_in_lookup(dentry));
 	dput(dentry);
 }
 
@@ -112,6 +163,15 @@ SCENARIO(a_move_and_a_still_neighbour) = {
 	.unbounded = true,
 	.setup = setup_neighbour,
 	.run = { splice_directory, look_up_still },
+	.finish = finish_neighbour,
+};
+
+SCENARIO(a_move_and_a_parallel_lookup_of_a_neighbour) = {
+	.covers = "H1 H46",
+	.threads = 2,
+	.unbounded = true,
+	.setup = setup_neighbour,
+	.run = { splice_onto_plain, look_up_still_in_parallel },
 	.finish = finish_neighbour,
 };
 
