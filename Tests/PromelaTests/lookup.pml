@@ -1,135 +1,358 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * One parallel lookup: the protocol of parallel.c, publish.c, wait.c, dentry.c and move.c, for spin.
+ * One parallel lookup, for spin: the protocol of parallel.c, publish.c, wait.c, dentry.c, move.c.
  *
- * Modelled: one name in one directory. ASKERS processes each call d_alloc_parallel() for it once.
- * Whichever gets to A3 owns the lookup, asks the backend, and adds its entry, fails, moves the
- * directory's entry (ALIAS) that is elsewhere onto the name, or just puts its entry; the others wait
- * or find. A fourth process makes CHANGES changes: drops the entry of the name, evicts it or ALIAS,
- * takes ALIAS away from the name, or changes the name itself. Entry n is the one that asker n makes
- * if it comes to own a lookup. No memory is used twice: an entry is free once it is dead and the
- * read sections of that time have ended.
+ * Modelled: one name in one directory. ASKERS processes call d_alloc_parallel() for it, once each.
+ * Whichever gets to A3 owns the lookup and asks the backend; then it adds its entry, or fails with
+ * an error for all, or moves the directory entry ALIAS onto the name, or just puts its entry. The
+ * others wait, or find. A fourth process makes CHANGES changes: it drops the name's entry, evicts
+ * it or ALIAS, carries ALIAS off to another name, or changes the name itself (a new version; its
+ * entry is dropped; ALIAS may take the place). Entry n is the one that asker n makes if it gets to
+ * A3. Memory is used once: it is free when its entry is dead and the read sections of then have
+ * ended.
  *
- * Of the future (issue 5; built with -DFUTURE, a design yet): one waiter at a time may give up, and
- * the name is changed without the directory's lock: first the thing itself, then a lookup on the
- * chain is marked as overtaken, then the table's entry is dropped. Without FUTURE a change excludes
- * lookups (i_rwsem) and is one step.
+ * FUTURE: not in the core yet, but the design for issue 5. One waiter at a time may give up: it
+ * takes itself off the queue under d_lock, or, if somebody else has, waits to be let go. And the
+ * name is changed without the directory's lock: first the thing itself; then a lookup on the chain
+ * is marked as overtaken, and will end with nothing; then the entry in the table is dropped. With
+ * three askers that is the only change. Without FUTURE there is no giving up, and a change to the
+ * name excludes lookups (i_rwsem), so it is one step.
  *
- * Left out: steps happen one after the other, all see them so (memory order and stale reads are
- * Tests/ModelTests' matter); other names, hence rename_seq, chains of strangers and shared queues
- * (H14); allocation and its failure; i_lock and the order of locks; d_add_ci() and cycles of waits;
- * vacancy of the name when an entry is added (a diagnosis, U1: here S2). Work under d_lock or a
- * bucket's lock of which others can see one store only is one step. A lock that is spun for or slept
- * on is a step that must wait. The directory sequence is: is it odd, and which askers between A1 and
- * A3 has it moved under. Waiters are told in any order. Askers begin in the order of their numbers:
- * else they are alike. Which of the table and the chain is changed, or searched, first does not
- * matter to anything below: the sequence covers both orders.
+ * Left out: memory order (steps come one after the other and all see them so; stale reads are for
+ * Tests/ModelTests); other names, so rename_seq, strangers on chains, shared queues (H14), add_ci
+ * and cycles of waits; other outcomes than those above; allocation; i_lock, and in what order locks
+ * are taken; the test for a vacant name when an entry is added, a diagnosis (U1), here S2. Askers
+ * ask once, so nobody is shown not to starve. What is done under d_lock or a bucket's lock, and of
+ * which others can see one store, is one step; so is a load with what follows from it alone. To
+ * take a lock is a step that may have to wait. The directory's sequence is: whether it is odd, and
+ * which askers between A1 and A3 have seen it move. Waiters are told in any order. Askers begin in
+ * the order of their numbers, being alike. Which of table and chain an asker searches first is no
+ * guard: the sequence covers either order.
  *
- *	label or inline		in the core
- *	again, search		alloc_parallel() A1, A2; in_lookup_insert() A3
- *	join, sleep, match	join_lookup() A4, W1; sleeper_sleep(); d_match()
- *	end, wake		lookup_unhash(); lookup_wake(), sleepers_wake()
+ *	here			in the core
+ *	again, search		alloc_parallel(): A1, A2; in_lookup_insert(): A3
+ *	join, doze, match	join_lookup(): A4, W1; sleeper_sleep(); d_match()
+ *	C1, end, wake		hash_entry(), move_entry(); lookup_unhash(); lookup_wake(): C2-C4
  *	put_it, put, kill	dput(), put_slow(), kill()
- *	hash			d_publish(), hash_entry(); move_entry(), take_place()
- *	changer: drop, evict	d_drop(); lru_shrink(), dentry_kill()
+ *	drop, evict		d_drop(), and the d_lookup() before it; lru_shrink(), dentry_kill()
  */
-#define S1 1 /* one owner: none begins to ask while another's entry is in-lookup on the chain */
-#define S2 2 /* one hashed entry of the name */
-#define S3 3 /* no entry is hashed and in-lookup, nor a lookup begun while the name is hashed */
-#define S4 4 /* nobody touches a queue head whose owner has returned */
-#define S5 5 /* nobody touches the entry of a waiter that has left */
-#define S6 6 /* what was true before a change is not published, nor told who asked, after it */
-#define S7 7 /* no count is below what is held, the dead are not held, in the end nothing is left */
-#define S8 8 /* nobody touches freed memory */
-#define S9 9 /* who waited gets the outcome of what it waited for; an answer bears the name */
+#include "guards.pml"
 
-/* The guards, each to be taken out (-DFAULT=n), which must break the property that stands first. */
-#define FIRST_COMPARED	1	/* S1 now: the chain is locked only if its first node is the same */
-#define SEQ_REREAD	2	/* S3 now: the sequence is looked at again under the chain's lock */
-#define SEQ_FIRST	3	/* S3 now: the sequence is sampled before the table is searched */
-#define ODD_WAITED	4	/* S3 now: an odd sequence is waited out */
-#define ADD_IN_WINDOW	5	/* S2 now: d_add makes the sequence odd first */
-#define MOVE_IN_WINDOW	6	/* S2 now: so does a move onto the name */
-#define WINDOW_LASTS	7	/* S3 now: the sequence is even only when the entry is in the table */
-#define WINDOW_ENDS	8	/* L2 now: the sequence is made even again */
-#define FLAG_OFF_FIRST	9	/* S3 now: PAR_LOOKUP is off before HASHED is on */
-#define JOIN_LOOKS	10	/* S4 now: who joins looks at PAR_LOOKUP under d_lock */
-#define WAITER_REF	11	/* S8 now: a waiter has a reference on what it waits for */
-#define DEAD_SEEN	12	/* S7 now: a dead entry gives no reference */
-#define FOUND_TWICE	13	/* S9 now: what was found is proved again once it is referenced */
-#define NEXT_READ	14	/* S5 now: the next waiter is read before one is let go */
-#define DONE_LAST	15	/* S5 now: the outcome is stored before the waiter is let go */
-#define DONE_SEEN	16	/* S5 now: who wakes up leaves only if it has been let go */
-#define WORD_COMPARED	17	/* L1 now: the futex sleeps only while d_woken is unset */
-#define WORD_SET_FIRST	18	/* L1 now: d_woken is set before the wake-up */
-#define WAKES_ALL	19	/* L1 now: the wake-up is a broadcast */
-#define MOVE_ENDS_TARGET 20	/* L1 now: a move wakes those who wait for its target */
-#define PUT_LOOKS	21	/* L1 now: a put sees that only waiters are left */
-#define OUTCOME_SHARED	22	/* S9 now: who waited for an error gets it */
-#define ALIAS_REF	23	/* S7 now: each waiter gets a reference on the alias */
-#define WAITER_MATCHES	24	/* S9 now: a waiter sees whether the entry bears the name */
-#define UNHASHED_DEAD	25	/* S8 now: an entry is unhashed before it is dead */
-#define GRACE_PERIOD	26	/* S8 now: memory outlives the read sections of its time */
-#define DIR_LOCK	27	/* S6 now: changes to a directory exclude its lookups */
-#define OVERTAKEN	28	/* S6 future: what was overtaken is not published */
-#define OVERTAKEN_END	29	/* S6 future: nor is its outcome shared */
-#define MARK_FIRST	30	/* S6 future: the chain is seen to before the table */
-#define MARK_LOCKED	31	/* S6 future: what is on the chain is locked, whatever its flags */
-#define CANCEL_UNLINKS	32	/* S5 future: who gives up takes itself off the queue */
-#define CANCEL_WAITS	33	/* S5 future: or, if it is off it, waits to be let go */
-#define CANCEL_PUTS	34	/* S7 future: and puts what it then gets */
-#define CANCEL_AT_ONCE	35	/* S4 future: place, waiter's count and reference go in one hold */
-
-#ifndef FAULT
-#define FAULT 0
-#endif
-#ifndef PROPERTY
-#define PROPERTY 0	/* check this one only */
-#endif
-#ifndef ASKERS
-#define ASKERS 3	/* or 2 */
-#endif
-#ifndef CHANGES
-#define CHANGES 1	/* at most 3 */
-#endif
-#ifdef FUTURE
-#define future true
-#else
-#define future false
-#endif
 #define without(guard) (FAULT == guard)
-#define SAFE(p, condition) assert((PROPERTY != 0 && PROPERTY != p) || (condition))
-#define SEE(e) SAFE(S8, !d[e].dead || d[e].readers)
+#define SAFE(property, condition) assert((PROPERTY && PROPERTY != property) || (condition))
+#define SEE(e) SAFE(S8, !d[e].dead || readers >> 4 * e & 15)
+#define is_answer(e) (d[e].hashed && d[e].here)
+#define evictable(e) (e != NONE && d[e].hashed && !d[e].locked && !d[e].count)
+#define any_change (!FUTURE || ASKERS == 2)
+#define when(condition, action) if :: (condition) -> action :: else fi
 
+#define LIVENESS 99
 #define ALIAS ASKERS
 #define CHANGER ASKERS
 #define NONE 7
-#define one(n) (1 << (n))
-mtype:outcome = { MOVED, ERROR }	/* 0: none */
-mtype:mood = { GAVE_UP, IMPATIENT }	/* 0: waits as long as it takes */
+#define MOVED 1		/* outcomes: nothing to tell (0); it is ALIAS; an error */
+#define ERROR 2
+#define IMPATIENT 1	/* moods of waiters: as long as it takes (0); may give up; has, too late */
+#define GAVE_UP 2
 
 typedef dentry {
 	bool locked, par_lookup, hashed, woken, dead, overtaken;
 	unsigned count : 3, nr_waiters : 2, queue : 3;	/* queue: a bit for each waiter */
-	/* Not in the core: has the modelled name; the queue head is alive; references there really
-	 * are; who may still read it; the version the backend told; how the lookup ended. */
-	bool here, head;
-	unsigned held : 3, readers : 4, asked : 2, ended : 2
+	bool here, head;	/* it bears the name; the queue head on the owner's stack is alive */
+	/* Not in the core: references held, the version of the answer, how the lookup ended. */
+	unsigned held : 3, asked : 2, ended : 2
 };
-typedef sleeper { bool linked, done; unsigned outcome : 2, sleeps_on : 3 };	/* linked: alive */
+typedef sleeper { bool linked, done; unsigned outcome : 2, sleeps_on : 3 };
 
 dentry d[ASKERS + 1];
 sleeper w[ASKERS];
-unsigned table : 3 = NONE, chain : 3 = NONE;	/* the first node of each */
+unsigned table : 3 = NONE, chain : 3 = NONE;	/* the first nodes */
 bool chain_locked, seq_odd, canceller, changed;
 unsigned seq_moved : 3, sections : 4;		/* a bit for each process */
-unsigned version : 2, completed : 2;		/* of the thing itself; all of it that is done */
+unsigned readers : 16;				/* four bits for each entry, set when it dies */
+unsigned version : 2, completed : 2;		/* of the name; the last whose change is over */
 unsigned started : 2, answered : 2, waiting : 2;
 
-inline read_lock(me) { sections = sections | one(me) }
+inline read_lock(me) { sections = sections | 1 << me }
 inline read_unlock(me) {
-	sections = sections & ~one(me);
-	seq_moved = seq_moved & ~one(me);
-	for (k : 0 .. ASKERS) { d[k].readers = d[k].readers & ~one(me) }
-	k = 0
+	sections = sections & ~(1 << me); seq_moved = seq_moved & ~(1 << me);
+	readers = readers & ~(4369 << me)	/* 0x1111 */
 }
+inline seq_bump() { seq_odd = !seq_odd; seq_moved = seq_moved | sections & (1 << ASKERS) - 1 }
+inline get(e) { SAFE(S7, !d[e].dead); d[e].count++; d[e].held++ }
+inline hash(e, when_asked) {
+	SAFE(S2, table == NONE); SAFE(S3, !d[e].par_lookup); SAFE(S6, when_asked >= completed);
+	d[e].hashed = true; d[e].here = true; d[e].asked = when_asked; table = e
+}
+inline unhash(e) { d[e].hashed = false; table = (table == e -> NONE : table) }
+inline kill(e) {
+	SAFE(S7, !d[e].held);
+	readers = (without(GRACE_PERIOD) -> readers : readers | sections << 4 * e);
+	d[e].dead = true; d[e].woken = false; d[e].here = false;
+	d[e].count = 0; d[e].asked = 0; d[e].ended = 0
+}
+inline put(e) {
+	SAFE(S7, d[e].count && d[e].count >= d[e].held);
+	d[e].held--; d[e].count--;
+	when(!d[e].count && !d[e].hashed, kill(e))
+}
+inline answer(e) { SAFE(S9, is_answer(e)); SAFE(S6, d[e].asked >= began); over = true }
+
+proctype asker(byte me)
+{
+	unsigned e : 3 = NONE, also : 3 = NONE, began : 2, outcome : 2, taken : 3, mood : 2, i : 2;
+	bool over, odd;
+
+	atomic { started == me -> started++; began = completed; goto again }
+again:	atomic { odd = seq_odd; read_lock(me) }				/* A1 */
+	atomic {							/* A2 */
+		e = table;
+		if
+		:: e == NONE && odd && !without(ODD_WAITED) -> read_unlock(me); goto wait
+		:: e == NONE && (!odd || without(ODD_WAITED)) -> odd = false; goto search
+		:: else -> odd = false
+		fi
+	}
+	atomic {
+		!d[e].locked -> SEE(e);
+		when(d[e].dead, goto search);
+		get(e); read_unlock(me);
+		when(is_answer(e) || without(FOUND_TWICE), answer(e));
+		goto put_it
+	}
+wait:	atomic { !seq_odd -> odd = false; goto again }
+search:	atomic {
+		seq_moved = (without(SEQ_FIRST) -> seq_moved & ~(1 << me) : seq_moved);
+		e = chain;
+		when(e != NONE && d[e].par_lookup, SEE(e); goto join)	/* A4 */
+	}
+	atomic {
+		!chain_locked ->
+		when(chain != e && !without(FIRST_COMPARED), goto search);
+		chain_locked = true
+	}
+	atomic {							/* A3 */
+		chain_locked = false;
+		when(seq_moved >> me & 1 && !without(SEQ_REREAD), read_unlock(me); goto again);
+		SAFE(S1, chain == NONE || !d[chain].par_lookup); SAFE(S3, table == NONE);
+		e = me; chain = e; over = true; read_unlock(me);
+		d[e].par_lookup = true; d[e].here = true; d[e].head = true;
+		d[e].count = 1; d[e].held = 1
+	}
+	d[e].asked = version;						/* the backend */
+	atomic {
+		!d[e].locked ->
+		if
+		:: goto put_it
+		:: outcome = ERROR
+		:: !d[ALIAS].locked && !d[ALIAS].dead ->
+			outcome = MOVED; also = ALIAS; get(ALIAS); d[ALIAS].locked = true
+		:: true
+		fi;
+		d[e].locked = true;
+		when(outcome == ERROR, goto end);
+		when(d[e].overtaken && !without(OVERTAKEN), goto end);	/* future */
+		when(!(outcome == MOVED -> without(MOVE_IN_WINDOW) : without(ADD_IN_WINDOW)),
+			!seq_odd -> seq_bump(); odd = true)
+	}
+	if								/* C1 */
+	:: atomic { outcome == MOVED -> hash(ALIAS, d[e].asked) }
+	:: atomic {
+		outcome != MOVED -> d[e].par_lookup = without(FLAG_OFF_FIRST);
+		when(without(WINDOW_LASTS), seq_bump(); odd = false);
+		when(without(TABLE_FIRST) && chain == e, chain = NONE)
+	   }
+	   atomic { hash(e, d[e].asked) }
+	fi;
+end:	atomic {							/* C2 */
+		!chain_locked -> SAFE(S4, d[e].head);
+		when(d[e].overtaken && !without(OVERTAKEN_END), outcome = 0);		/* future */
+		chain = (chain == e -> NONE : chain);
+		taken = d[(outcome == MOVED && without(MOVE_ENDS_TARGET) -> ALIAS : e)].queue;
+		d[e].queue = 0; d[e].nr_waiters = 0;
+		d[e].par_lookup = false; d[e].overtaken = false; d[e].ended = outcome
+	}
+	atomic {							/* C3 */
+		when(odd && !without(WINDOW_ENDS), seq_bump());
+		odd = false; d[e].locked = false;
+		d[ALIAS].locked = (also == ALIAS -> false : d[ALIAS].locked);
+		outcome = (outcome == ERROR && without(OUTCOME_SHARED) -> 0 : outcome);
+		when(taken, goto wake);
+		outcome = 0; goto put_it
+	}
+wake:	atomic {							/* C4 */
+		if
+		:: taken & 1 -> i = 0
+		:: taken & 2 -> i = 1
+		:: taken & 4 -> i = 2
+		fi;
+		taken = taken & ~(1 << i);
+		SAFE(S5, w[i].linked); w[i].done = without(DONE_LAST)
+	}
+	atomic {
+		outcome != MOVED || !d[ALIAS].locked -> SAFE(S5, w[i].linked);
+		if
+		:: outcome == MOVED && without(ALIAS_REF) -> d[ALIAS].held++
+		:: outcome == MOVED && !without(ALIAS_REF) -> get(ALIAS)
+		:: else
+		fi;
+		w[i].outcome = outcome; w[i].done = true
+	}
+#if FAULT == NEXT_READ
+	SAFE(S5, w[i].linked);
+#endif
+	atomic {
+		when(taken, goto wake);
+		outcome = 0; SEE(e); d[e].woken = !without(WORD_SET_FIRST)
+	}
+	atomic {
+		for (i : 0 .. ASKERS - 1) {
+			when(w[i].sleeps_on == e, w[i].sleeps_on = NONE; when(without(WAKES_ALL), break))
+		}
+		i = 0;
+		when(without(WORD_SET_FIRST), goto late);
+		goto put_it
+	}
+late:	atomic { d[e].woken = true; goto put_it }
+
+join:	atomic {
+		!d[e].locked -> SEE(e);
+		read_unlock(me);
+		if
+		:: d[e].dead && !without(DEAD_SEEN) -> goto again
+		:: without(WAITER_REF) -> d[e].held++
+		:: else -> get(e)
+		fi;
+		when(!d[e].par_lookup && !without(JOIN_LOOKS), goto match);
+		SAFE(S4, d[e].head);
+		d[e].nr_waiters++; d[e].queue = d[e].queue | 1 << me;
+		w[me].linked = true; waiting++;
+		if
+		:: FUTURE && !canceller -> canceller = true; mood = IMPATIENT
+		:: true
+		fi;
+		goto doze						/* W1 */
+	}
+sleep:	if
+	:: atomic { w[me].done || without(DONE_SEEN) -> goto done }
+	:: !w[me].done
+	fi;
+doze:	if
+	:: atomic { !d[e].woken || without(WORD_COMPARED) -> SEE(e); w[me].sleeps_on = e }
+	:: goto sleep			/* the word is set, or there was a signal */
+	:: atomic { mood == IMPATIENT -> goto cancel }
+	fi;
+	if
+	:: w[me].sleeps_on == NONE -> goto sleep
+	:: atomic { mood == IMPATIENT -> w[me].sleeps_on = NONE; goto cancel }
+	fi;
+done:	atomic {
+		outcome = w[me].outcome;
+		w[me].outcome = 0; w[me].done = false; w[me].linked = false; waiting--;
+		SAFE(S9, outcome == d[e].ended); SAFE(S6, !outcome || d[e].asked >= began);
+		also = (outcome == MOVED && !(mood && without(CANCEL_PUTS)) -> ALIAS : NONE);
+		over = outcome || mood == GAVE_UP;
+		outcome = 0; canceller = canceller && !mood; mood = 0;
+		when(over, goto put_it);
+		goto match
+	}
+match:	atomic {
+		SEE(e);
+		when(is_answer(e) || without(WAITER_MATCHES), answer(e));
+		goto put_it
+	}
+cancel:	atomic {							/* future */
+		!d[e].locked ->
+		if
+		:: d[e].queue >> me & 1 ->
+			d[e].nr_waiters--;
+			d[e].queue = d[e].queue & ~(without(CANCEL_UNLINKS) -> 0 : 1 << me)
+		:: else -> when(!without(CANCEL_WAITS), mood = GAVE_UP; goto sleep)
+		fi;
+		w[me].linked = false; waiting--; canceller = false; mood = 0; over = true;
+		when(!without(CANCEL_AT_ONCE), put(e); goto out)
+	}
+put_it:	atomic {
+		!d[e].locked -> SEE(e);
+		when(d[e].par_lookup && d[e].count - 1 == d[e].nr_waiters && !without(PUT_LOOKS),
+			d[e].locked = true; goto end);
+		put(e); e = also; also = NONE;
+		when(e != NONE, goto put_it);
+		when(!over, goto again);
+		goto out
+	}
+out:	atomic {
+		/* An entry that was never made is as one that is dead: fewer states. */
+		d[me].head = false; d[me].dead = !d[me].count && !d[me].hashed;
+		e = NONE; over = false; began = 0; answered++
+	}
+}
+
+proctype changer()
+{
+	unsigned e : 3 = NONE, left : 2 = CHANGES;
+
+more:	atomic {
+		if
+		:: left -> left--
+		:: changed = true; goto out
+		fi;
+		if
+		:: any_change -> goto drop
+		:: any_change && evictable(table) -> e = table; get(e)
+		:: any_change && evictable(ALIAS) -> e = ALIAS; get(e)
+		:: any_change && table == ALIAS && !d[ALIAS].locked ->	/* a move to elsewhere */
+			table = NONE; d[ALIAS].here = false; goto more
+		:: !FUTURE && (started == answered || without(DIR_LOCK)) && !d[ALIAS].locked &&
+		   (table == NONE || !d[table].locked) ->			/* under i_rwsem */
+			version++; completed++; e = table;
+			when(e != NONE, get(e); unhash(e); put(e); e = NONE);
+			if
+			:: !d[ALIAS].dead -> hash(ALIAS, version)
+			:: true
+			fi;
+			goto more
+		:: FUTURE -> version++; when(without(MARK_FIRST), goto drop); goto mark
+		fi
+	}
+evict:	atomic {
+		!d[e].locked ->
+		when(d[e].count > 1, put(e); e = NONE; goto more);
+		d[e].locked = true;
+		when(!without(UNHASHED_DEAD), unhash(e))
+	}
+	atomic { d[e].held--; kill(e); d[e].locked = false; e = NONE; goto more }
+mark:	atomic {							/* future */
+		chain == NONE || !d[chain].locked || without(MARK_LOCKED) && !d[chain].par_lookup ->
+		when(chain != NONE, d[chain].overtaken = d[chain].par_lookup);
+		when(without(MARK_FIRST), goto done)
+	}
+drop:	atomic {
+		table == NONE || !d[table].locked -> e = table;
+		when(e == NONE, goto next);
+		get(e); unhash(e)
+	}
+	atomic { !d[e].locked -> put(e); e = NONE; goto next }
+next:	atomic { when(FUTURE && without(MARK_FIRST), goto mark); goto done }
+done:	atomic { completed = version; goto more }
+out:	skip
+}
+
+init {
+	byte i;
+
+	atomic {
+		d[ALIAS].hashed = true;
+		for (i : 0 .. ASKERS - 1) { w[i].sleeps_on = NONE; run asker(i) }
+		run changer()
+	}
+	/* Time goes on when all are stuck: with -f, spin sees nothing wrong in an end. */
+	do
+	:: PROPERTY == LIVENESS
+	:: atomic { answered == ASKERS && changed -> break }
+	od;
+	for (i : 0 .. ASKERS) { SAFE(S7, !d[i].held && !d[i].count && (d[i].dead || d[i].hashed)) }
+}
+
+ltl L1 { <>[] (waiting == 0) }		/* every waiter returns */
+ltl L2 { <> (answered == ASKERS) }	/* every asker gets an answer */
