@@ -8,6 +8,7 @@
 #	make model		the C core under the controlled scheduler (Tests/ModelTests)
 #	make warnings		-O0 and -O3 -flto, gcc and clang, no warning allowed
 #	make mutants		takes guards out of the core, one at a time: does a test notice?
+#	make promela		the protocol as a Promela model, checked by spin
 #	make benchmarks		the C benchmark programs, in build/benchmarks
 #	make format		lay the sources out; format-check: only say whether they are
 #	make install, uninstall	DESTDIR= PREFIX=/usr/local LIBDIR= INCLUDEDIR=
@@ -57,7 +58,7 @@ PARALLEL = $(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)
 
 .SUFFIXES:
 .DELETE_ON_ERROR:
-.PHONY: all run test check asan tsan model mutants asan-swift tsan-swift warnings format format-check \
+.PHONY: all run test check asan tsan model mutants promela asan-swift tsan-swift warnings format format-check \
 	check-symbols check-headers check-install check-casefold check-swift check-swift-consumer \
 	check-command benchmarks install uninstall deps clean FORCE
 
@@ -334,6 +335,10 @@ format-check: | deps
 	$(need_swift)
 	$(CLANG_FORMAT) --dry-run --Werror $(C_SOURCES)
 	$(SWIFT) format lint --strict $(SWIFT_SOURCES)
+
+# The protocol of one parallel lookup, on paper; needs spin, and says so.
+promela:
+	Tests/PromelaTests/run
 
 # Takes the core's guards out one by one: does a test notice?
 mutants: | deps

@@ -58,7 +58,7 @@
 typedef dentry {
 	bool locked, par_lookup, hashed, woken, dead, overtaken;
 	unsigned count : 3, nr_waiters : 2, queue : 3;	/* queue: a bit for each waiter */
-	bool here, head;	/* it bears the name; the queue head on the owner's stack is alive */
+	bool here, head;	/* it bears the name; the owner's queue head is alive */
 	/* Not in the core: references held, the version of the answer, how the lookup ended. */
 	unsigned held : 3, asked : 2, ended : 2
 };
@@ -207,7 +207,8 @@ wake:	atomic {							/* C4 */
 	}
 	atomic {
 		for (i : 0 .. ASKERS - 1) {
-			when(w[i].sleeps_on == e, w[i].sleeps_on = NONE; when(without(WAKES_ALL), break))
+			when(w[i].sleeps_on == e,
+				w[i].sleeps_on = NONE; when(without(WAKES_ALL), break))
 		}
 		i = 0;
 		when(without(WORD_SET_FIRST), goto late);
@@ -250,8 +251,9 @@ done:	atomic {
 		outcome = w[me].outcome;
 		w[me].outcome = 0; w[me].done = false; w[me].linked = false; waiting--;
 		SAFE(S9, outcome == d[e].ended); SAFE(S6, !outcome || d[e].asked >= began);
-		also = (outcome == MOVED && !(mood && without(CANCEL_PUTS)) -> ALIAS : NONE);
-		over = outcome || mood == GAVE_UP;
+		over = mood == GAVE_UP;
+		also = (outcome == MOVED && !(over && without(CANCEL_PUTS)) -> ALIAS : NONE);
+		over = over || outcome;
 		outcome = 0; canceller = canceller && !mood; mood = 0;
 		when(over, goto put_it);
 		goto match
