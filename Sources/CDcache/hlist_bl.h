@@ -2,9 +2,8 @@
 /*
  * hlist_bl: a hash bucket of one word, whose lock is bit 0 of it.
  *
- *	bit 0	the bucket is locked
- *	bit 1	somebody may sleep, waiting for that
- *	others	the first node
+ *	bits 0, 1	the lock (sync/word_lock.h)
+ *	others		the first node
  *
  * Readers follow the chain in a read section, without the lock: nodes are published with release
  * and loaded with acquire, a node that leaves keeps its @next until a grace period has passed or it
@@ -17,20 +16,16 @@
  *
  * Chains are singly linked: whoever takes a node off walks to it under the lock. They are short,
  * and so adding an entry does not write to the cache line that lookups of its neighbour read.
- *
- * Bit 1 is set by those who are about to sleep, at any time while bit 0 is set, so the holder
- * changes the word with compare-and-swap. Sleeping is on the low half of the word, which the
- * holder's own changes may alter: the sleeper then just looks again.
  */
 #ifndef DCACHE_HLIST_BL_H
 #define DCACHE_HLIST_BL_H
 
-#include "sync/sync.h"
+#include "sync/word_lock.h"
 
 #pragma GCC visibility push(hidden)
 
-#define HLIST_BL_LOCKED ((uint64_t)1)
-#define HLIST_BL_SLEEPERS ((uint64_t)2)
+#define HLIST_BL_LOCKED WORD_LOCKED
+#define HLIST_BL_SLEEPERS WORD_SLEEPERS
 #define HLIST_BL_BITS (HLIST_BL_LOCKED | HLIST_BL_SLEEPERS)
 
 struct hlist_bl_head {
@@ -41,35 +36,14 @@ struct hlist_bl_node {
 	_Atomic uint64_t next;
 };
 
-void hlist_bl_lock_slow(struct hlist_bl_head *head);
-
-static inline bool hlist_bl_trylock(struct hlist_bl_head *head)
-{
-	uint64_t word = atomic_load_explicit(&head->first, memory_order_relaxed);
-
-	while (!(word & HLIST_BL_LOCKED)) {
-		if (atomic_compare_exchange_strong_explicit(&head->first, &word,
-							    word | HLIST_BL_LOCKED,
-							    memory_order_acquire,
-							    memory_order_relaxed))
-			return true;
-	}
-	return false;
-}
-
 static inline void hlist_bl_lock(struct hlist_bl_head *head)
 {
-	if (!hlist_bl_trylock(head))
-		hlist_bl_lock_slow(head);
+	word_lock(&head->first);
 }
 
 static inline void hlist_bl_unlock(struct hlist_bl_head *head)
 {
-	uint64_t word = atomic_fetch_and_explicit(&head->first, ~HLIST_BL_BITS,
-						  memory_order_release);
-
-	if (word & HLIST_BL_SLEEPERS)
-		dc_futex_wake_low(&head->first, 1);
+	word_unlock(&head->first);
 }
 
 /* Sleep until whoever holds the lock has let go of it. Not in a read section. */

@@ -111,7 +111,7 @@ struct dentry {
 } __attribute__((aligned(64)));
 
 _Static_assert(sizeof(struct dentry) == 192, "an entry is three cache lines");
-_Static_assert(offsetof(struct dentry, d_iname) <= 56, "a hit reads one line");
+_Static_assert(offsetof(struct dentry, d_iname) <= 56, "a name begins in the first line");
 
 /*
  * An inode.

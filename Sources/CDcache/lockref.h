@@ -2,8 +2,7 @@
 /*
  * lockref: a lock and a reference count in one 64-bit word.
  *
- *	bit 0		locked
- *	bit 1		somebody may sleep, waiting for that
+ *	bits 0, 1	the lock (sync/word_lock.h)
  *	bit 2		KEEP: giving back the last reference needs nothing but the count
  *	bit 3		SLOW: giving back any reference needs the lock
  *	bits 32..63	count, signed; negative: dead
@@ -12,19 +11,16 @@
  * whole word. While it is held the count does not move but by its holder, so the holder can decide
  * on it. KEEP and SLOW change under the lock only. They are in this word so that a put without the
  * lock and the state it relies on are one: no put can succeed on a state that has just changed.
- *
- * Sleeping is on the low half; only the kernel ever reads that by itself.
  */
 #ifndef DCACHE_LOCKREF_H
 #define DCACHE_LOCKREF_H
 
-#include "sync/sync.h"
+#include "sync/word_lock.h"
 
 #pragma GCC visibility push(hidden)
 
-#define LOCKREF_LOCKED ((uint64_t)1)
-#define LOCKREF_SLEEPERS ((uint64_t)2)
-#define LOCKREF_BITS (LOCKREF_LOCKED | LOCKREF_SLEEPERS)
+#define LOCKREF_LOCKED WORD_LOCKED
+#define LOCKREF_SLEEPERS WORD_SLEEPERS
 #define LOCKREF_KEEP ((uint64_t)4)
 #define LOCKREF_SLOW ((uint64_t)8)
 #define LOCKREF_ONE ((uint64_t)1 << 32)
@@ -43,8 +39,6 @@ enum lockref_got {
 	LOCKREF_BUSY,	/* the lock is held */
 };
 
-void lockref_lock_slow(struct lockref *ref);
-
 static inline int32_t lockref_count_of(uint64_t word)
 {
 	return (int32_t)(uint32_t)(word >> 32);
@@ -57,31 +51,17 @@ static inline void lockref_init(struct lockref *ref, int32_t count)
 
 static inline bool lockref_trylock(struct lockref *ref)
 {
-	uint64_t word = atomic_load_explicit(&ref->word, memory_order_relaxed);
-
-	while (!(word & LOCKREF_LOCKED)) {
-		if (atomic_compare_exchange_strong_explicit(&ref->word, &word,
-							    word | LOCKREF_LOCKED,
-							    memory_order_acquire,
-							    memory_order_relaxed))
-			return true;
-	}
-	return false;
+	return word_trylock(&ref->word);
 }
 
 static inline void lockref_lock(struct lockref *ref)
 {
-	if (!lockref_trylock(ref))
-		lockref_lock_slow(ref);
+	word_lock(&ref->word);
 }
 
-/* The word's address may be used once more, for the wake-up, after the object was freed. */
 static inline void lockref_unlock(struct lockref *ref)
 {
-	uint64_t word = atomic_fetch_and_explicit(&ref->word, ~LOCKREF_BITS, memory_order_release);
-
-	if (word & LOCKREF_SLEEPERS)
-		dc_futex_wake_low(&ref->word, 1);
+	word_unlock(&ref->word);
 }
 
 static inline int32_t lockref_count(const struct lockref *ref)

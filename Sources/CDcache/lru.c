@@ -6,10 +6,11 @@
  * until the shrinker sees that. So freeing all of the LRU, parents following their last child,
  * frees all that is unused: teardown needs no walk of the tree.
  *
- * The LRU is in shards, chosen by the first name's hash, each with a lock inside d_lock. The shrinker comes from the other side: it
- * holds the shard's lock and only tries d_lock; an entry whose lock is taken is passed over, never
- * waited for. An entry that is to go gets a reference, leaves the list, and is put like any other,
- * after the shard's lock is released: if somebody found it meanwhile, it stays.
+ * The LRU is in shards, chosen by the first name's hash, each with a lock inside d_lock. The shrinker
+ * comes from the other side: it holds the shard's lock and only tries d_lock; an entry whose lock is
+ * taken is passed over, never waited for. An entry that is to go gets a reference, leaves the list,
+ * and is put like any other, after the shard's lock is released: if somebody found it meanwhile, it
+ * stays.
  */
 #include "internal.h"
 
