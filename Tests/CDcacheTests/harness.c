@@ -335,6 +335,36 @@ struct dentry *asker_join(struct asker *asker)
 	return asker->result;
 }
 
+void start_crowd(struct asker *crowd, int n, struct dentry *parent, const struct qstr *name)
+{
+	int i;
+
+	for (i = 0; i < n; i++) {
+		crowd[i].end = NULL;
+		asker_start(&crowd[i], parent, name);
+	}
+}
+
+int join_crowd(struct asker *crowd, int n, const struct dentry *expected)
+{
+	int owned = 0;
+	int i;
+
+	for (i = 0; i < n; i++) {
+		struct dentry *result = asker_join(&crowd[i]);
+
+		CHECK(!expected || result == expected);
+		owned += crowd[i].owned;
+		dput(result);
+	}
+	return owned;
+}
+
+bool parked(struct dentry *dentry, unsigned int waiters)
+{
+	return CHECK(EVENTUALLY(test_nr_waiters(dentry) == waiters));
+}
+
 /* ---- a backend ---- */
 
 struct backend backend;

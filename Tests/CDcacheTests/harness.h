@@ -147,6 +147,12 @@ struct asker {
 void asker_start(struct asker *asker, struct dentry *parent, const struct qstr *name);
 /* The result is the caller's to put. */
 struct dentry *asker_join(struct asker *asker);
+/* Several that look up one name, with no end of their own. */
+void start_crowd(struct asker *crowd, int n, struct dentry *parent, const struct qstr *name);
+/* How often one of @crowd became the owner. Every result is @expected, unless that is NULL. */
+int join_crowd(struct asker *crowd, int n, const struct dentry *expected);
+/* Checks that so many come to wait for @dentry. */
+bool parked(struct dentry *dentry, unsigned int waiters);
 
 /*
  * A backend that a test controls: give backend_ops to tree_begin(). It counts, is held as long as

@@ -5,11 +5,6 @@
 #define COLD NAME("cold")
 #define LONG_NAME "a name that is longer than the forty bytes that lie in an entry"
 
-static bool parked(struct dentry *dentry, unsigned int waiters)
-{
-	return CHECK(EVENTUALLY(test_nr_waiters(dentry) == waiters));
-}
-
 static void end_negative(struct asker *asker, struct dentry *dentry)
 {
 	(void)asker;

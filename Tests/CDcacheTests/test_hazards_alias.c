@@ -5,11 +5,6 @@
 
 #define COLD NAME("cold")
 
-static bool parked(struct dentry *dentry, unsigned int waiters)
-{
-	return CHECK(EVENTUALLY(test_nr_waiters(dentry) == waiters));
-}
-
 /* The tables are whole: two names of each of two in-lookup buckets can be asked for and found. */
 static void use_directory(struct dentry *dir)
 {

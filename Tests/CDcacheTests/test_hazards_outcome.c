@@ -8,37 +8,6 @@
 #define COLD NAME("cold")
 #define CROWD 8
 
-static bool parked(struct dentry *dentry, unsigned int waiters)
-{
-	return CHECK(EVENTUALLY(test_nr_waiters(dentry) == waiters));
-}
-
-static void start_crowd(struct asker *crowd, int n, struct dentry *parent)
-{
-	int i;
-
-	for (i = 0; i < n; i++) {
-		crowd[i].end = NULL;
-		asker_start(&crowd[i], parent, COLD);
-	}
-}
-
-/* How often one of @crowd became the owner. Every result is @expected, unless that is NULL. */
-static int join_crowd(struct asker *crowd, int n, const struct dentry *expected)
-{
-	int owned = 0;
-	int i;
-
-	for (i = 0; i < n; i++) {
-		struct dentry *result = asker_join(&crowd[i]);
-
-		CHECK(!expected || result == expected);
-		owned += crowd[i].owned;
-		dput(result);
-	}
-	return owned;
-}
-
 /* ---- H17 ---- */
 
 TEST(waiters_share_an_error, "H17")
@@ -48,7 +17,7 @@ TEST(waiters_share_an_error, "H17")
 	struct dentry *dentry = d_alloc_parallel(tree.root, COLD, &wq);
 	struct asker crowd[CROWD] = { 0 };
 
-	start_crowd(crowd, CROWD, tree.root);
+	start_crowd(crowd, CROWD, tree.root, COLD);
 	parked(dentry, CROWD);
 	CHECK_EQ(d_lookup_fail(dentry, -EACCES), 0);
 	CHECK_EQ(join_crowd(crowd, CROWD, ERR_PTR(-EACCES)), 0);
@@ -68,7 +37,7 @@ TEST(waiters_share_a_redirect, "H17")
 	struct asker crowd[CROWD] = { 0 };
 	int i;
 
-	start_crowd(crowd, CROWD, tree.root);
+	start_crowd(crowd, CROWD, tree.root, COLD);
 	parked(dentry, CROWD);
 	CHECK_EQ(d_lookup_redirect(dentry, alias), 0);
 	for (i = 0; i < CROWD; i++)

@@ -13,37 +13,6 @@
 #define COLD NAME("cold")
 #define CROWD 8
 
-static bool parked(struct dentry *dentry, unsigned int waiters)
-{
-	return CHECK(EVENTUALLY(test_nr_waiters(dentry) == waiters));
-}
-
-static void start_crowd(struct asker *crowd, int n, struct dentry *parent)
-{
-	int i;
-
-	for (i = 0; i < n; i++) {
-		crowd[i].end = NULL;
-		asker_start(&crowd[i], parent, COLD);
-	}
-}
-
-/* How often one of @crowd became the owner. Every result is @expected, unless that is NULL. */
-static int join_crowd(struct asker *crowd, int n, const struct dentry *expected)
-{
-	int owned = 0;
-	int i;
-
-	for (i = 0; i < n; i++) {
-		struct dentry *result = asker_join(&crowd[i]);
-
-		CHECK(!expected || result == expected);
-		owned += crowd[i].owned;
-		dput(result);
-	}
-	return owned;
-}
-
 /* ---- H7 ---- */
 
 /* What was on the stack below is something else now. */
@@ -64,7 +33,7 @@ static __attribute__((noinline)) struct dentry *own_briefly(struct dentry *paren
 	DECLARE_WAIT_QUEUE_HEAD_ONSTACK(wq);
 	struct dentry *dentry = d_alloc_parallel(parent, COLD, &wq);
 
-	start_crowd(crowd, CROWD, parent);
+	start_crowd(crowd, CROWD, parent, COLD);
 	parked(dentry, CROWD);
 	switch (way) {
 	case 0:
@@ -206,7 +175,7 @@ TEST(a_waiter_woken_just_before_it_is_told_stays_in_its_frame, "H7")
 	pthread_t owner;
 
 	sigaction(SIGUSR1, &action, NULL);
-	start_crowd(crowd, 2, tree.root);
+	start_crowd(crowd, 2, tree.root, COLD);
 	parked(dentry, 2);
 	gate_arm(&telling, DC_C4, dentry, 1);
 	owner = test_thread(fail_lookup, dentry);
@@ -263,7 +232,7 @@ TEST(the_head_may_go_once_the_lookup_is_seen_to_have_ended, "H7")
 	threads[0] = test_thread(own_and_leave, &owner);
 	CHECK(EVENTUALLY(atomic_load(&owner.dentry)));
 	dentry = atomic_load(&owner.dentry);
-	start_crowd(crowd, 2, tree.root);
+	start_crowd(crowd, 2, tree.root, COLD);
 	parked(dentry, 2);
 	gate_arm(&telling, DC_C4, dentry, 1);
 	threads[1] = test_thread(fail_lookup, dentry);
@@ -324,7 +293,7 @@ TEST(flag_changes_do_not_hide_a_waiter, "H12")
 	pthread_t setters[2], owner;
 
 	gate_arm(&falling_asleep, DC_W1, dentry, 1);
-	start_crowd(crowd, 2, tree.root);
+	start_crowd(crowd, 2, tree.root, COLD);
 	CHECK(gate_wait(&falling_asleep, 1));
 	setters[0] = test_thread(change_flags, dentry);
 	setters[1] = test_thread(change_flags, dentry);
@@ -429,7 +398,7 @@ static void put_while_others_wait(void)
 	struct dentry *dentry = d_alloc_parallel(tree.root, COLD, &wq);
 	struct asker crowd[2] = { { 0 }, { 0 } };
 
-	start_crowd(crowd, 2, tree.root);
+	start_crowd(crowd, 2, tree.root, COLD);
 	parked(dentry, 2);
 	dput(dentry);
 }
@@ -449,7 +418,7 @@ TEST(the_last_put_of_an_in_lookup_entry_ends_the_lookup, "H11")
 	struct dentry *dentry = d_alloc_parallel(tree.root, COLD, &wq);
 	struct asker crowd[CROWD] = { 0 };
 
-	start_crowd(crowd, CROWD, tree.root);
+	start_crowd(crowd, CROWD, tree.root, COLD);
 	parked(dentry, CROWD);
 	dput(dentry);
 	/* Each in turn becomes the owner, and gives up. */
