@@ -136,9 +136,10 @@ void d_wait_lookup(struct dentry *dentry)
 }
 
 /*
- * @holder's owner wants to wait for @dentry, as whose waiter it is counted. Queue it, unless that
- * closes a cycle (-EDEADLK) or the lookup has ended meanwhile (0); 1: @self is queued, and @graph is
- * in the list of the instance.
+ * @holder's owner wants to wait for @dentry, as whose waiter it is counted. Return: 1: @self is
+ * queued, and @graph is in the list of the instance; 0: the lookup has ended meanwhile; -EDEADLK:
+ * that would close a cycle. Reference and count are given back then, in one hold: a reference that
+ * outlived its count could be the last of an entry whose owner has left without ending it.
  */
 static int park_holder(struct dentry *dentry, struct graph_waiter *graph, struct sleeper *self)
 {
@@ -147,14 +148,16 @@ static int park_holder(struct dentry *dentry, struct graph_waiter *graph, struct
 
 	lockref_lock(&dentry->d_lockref);
 	in_lookup = d_flags(dentry) & DCACHE_PAR_LOOKUP;
-	if (in_lookup && entered)
+	if (in_lookup && entered) {
 		park(dentry, self);
-	else if (in_lookup)
+	} else if (in_lookup) {
 		dentry->d_nr_waiters--;
+		lockref_add_locked(&dentry->d_lockref, -1);
+	}
 	lockref_unlock(&dentry->d_lockref);
 	if (entered && !in_lookup)
 		graph_leave(dentry->d_dcache, graph);
-	return entered ? in_lookup : -EDEADLK;
+	return entered || !in_lookup ? in_lookup : -EDEADLK;
 }
 
 /*
@@ -174,7 +177,7 @@ static struct dentry *join_lookup(struct dentry *dentry, struct dentry *parent,
 	};
 	struct sleeper self;
 	enum d_match match;
-	int parked = 0;
+	int parked;
 	uint32_t seq;
 	int spins;
 
@@ -191,25 +194,24 @@ static struct dentry *join_lookup(struct dentry *dentry, struct dentry *parent,
 		dc_read_unlock();
 		return NULL;
 	}
+	if (lookup_owner(dentry) == graph.thread) {
+		lockref_unlock(&dentry->d_lockref);
+		dc_read_unlock();
+		return ERR_PTR(-EDEADLK);
+	}
 	lockref_add_locked(&dentry->d_lockref, 1);
 	dc_read_unlock();
-	if (d_flags(dentry) & DCACHE_PAR_LOOKUP) {
-		if (lookup_owner(dentry) == graph.thread) {
-			parked = -EDEADLK;
-		} else {
-			dentry->d_nr_waiters++;
-			parked = 1;
-			if (!holder)
-				park(dentry, &self);
-		}
+	parked = (d_flags(dentry) & DCACHE_PAR_LOOKUP) != 0;
+	if (parked) {
+		dentry->d_nr_waiters++;
+		if (!holder)
+			park(dentry, &self);
 	}
 	lockref_unlock(&dentry->d_lockref);
-	if (parked > 0 && holder)
+	if (parked && holder)
 		parked = park_holder(dentry, &graph, &self);
-	if (parked < 0) {
-		dput(dentry);
+	if (parked < 0)
 		return ERR_PTR(parked);
-	}
 	if (parked) {
 		count_add(&dc->lookups_waited, 1);
 		DC_POINT(DC_W1, dentry);

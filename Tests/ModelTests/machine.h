@@ -107,6 +107,7 @@ extern uint64_t writes, steps, next_section;
 extern uint64_t memory_hash;
 extern long allocations, fail_at;
 extern bool callbacks_running;
+extern bool rules_may_break;
 extern void *main_sp;
 extern jmp_buf main_jump;
 extern bool in_fibers;

@@ -46,6 +46,9 @@ void model_check(bool ok, const char *what, const char *file, int line);
 
 /* Let the @nth allocation of the run fail; 0: none. */
 void model_fail_allocation(long nth);
+/* From here on in this run a broken rule of the core (DC_RULE) is no failure: what a release build
+ * makes of the misuse is looked at. */
+void model_rules_may_break(void);
 /* The running thread: 0 .. threads - 1, or MODEL_MAX_THREADS in setup and finish. */
 int model_thread(void);
 /* Blocks of memory that are not freed. */

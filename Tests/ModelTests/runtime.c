@@ -69,6 +69,7 @@ uint64_t writes, steps, next_section;
 uint64_t memory_hash;
 long allocations, fail_at;
 bool callbacks_running;
+bool rules_may_break;
 void *main_sp;
 jmp_buf main_jump;
 bool in_fibers;
@@ -380,7 +381,7 @@ static void begin(const struct scenario *which, long fail_allocation)
 	quiet_size = 0;
 	nr_callbacks = 0;
 	writes = steps = next_section = memory_hash = 0;
-	callbacks_running = false;
+	callbacks_running = rules_may_break = false;
 	memset(clocks, 0, sizeof(clocks));
 	memset(unlock_clocks, 0, sizeof(unlock_clocks));
 	memset(queueing_clock, 0, sizeof(queueing_clock));

@@ -352,6 +352,69 @@ SCENARIO(a_cycle_of_spellings) = {
 	.finish = finish_cycle,
 };
 
+/*
+ * One who waits for a cycle's other end forgets to end its own lookup, and leaves the frame with the
+ * queue head. Who was refused for the cycle must not touch that any more.
+ */
+static _Atomic(struct dentry *) lent;
+
+static void setup_forgetful(void)
+{
+	world_setup();
+	model_rules_may_break();
+	atomic_init(&lent, NULL);
+}
+
+static void ask_a_and_lend_it(void)
+{
+	struct wait_queue_head wq;
+	struct dentry *dentry = begin(NAME("a"), &wq);
+
+	if (!IS_ERR(dentry) && d_in_lookup(dentry)) {
+		atomic_store_explicit(&lent, dget(dentry), memory_order_release);
+		keep_or_put(d_add_ci(dentry, world_inode(INODE_REGULAR), NAME("b")));
+		d_lookup_done(dentry);
+	}
+	if (!IS_ERR(dentry))
+		dput(dentry);
+}
+
+static __attribute__((noinline)) void ask_b_and_forget_it(void)
+{
+	struct wait_queue_head wq;
+	struct dentry *dentry = begin(NAME("b"), &wq);
+
+	if (IS_ERR(dentry))
+		return;
+	if (d_in_lookup(dentry))
+		keep_or_put(d_add_ci(dentry, world_inode(INODE_REGULAR), NAME("a")));
+	dput(dentry);
+}
+
+static void end_what_was_lent(void)
+{
+	struct dentry *dentry = atomic_exchange_explicit(&lent, NULL, memory_order_acquire);
+
+	if (dentry) {
+		d_lookup_done(dentry);
+		dput(dentry);
+	}
+}
+
+static void finish_forgetful(void)
+{
+	end_what_was_lent();
+	world_put_found();
+}
+
+SCENARIO(a_cycle_and_an_owner_that_forgets) = {
+	.covers = "H11 H15",
+	.threads = 3,
+	.setup = setup_forgetful,
+	.run = { ask_a_and_lend_it, ask_b_and_forget_it, end_what_was_lent },
+	.finish = finish_forgetful,
+};
+
 /* ---- aliases ---- */
 
 static void setup_alias(void)
