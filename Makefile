@@ -217,7 +217,8 @@ tsan: $(BUILD)/tsan/cdcache-tests
 MODEL_CORE := $(filter-out Sources/CDcache/casefold.c Sources/CDcache/sync/reclaim.c \
 	Sources/CDcache/sync/hooks.c,$(CORE)) Tests/ModelTests/world.c \
 	$(wildcard Tests/ModelTests/scenarios_*.c)
-MODEL_RUNTIME := $(addprefix Tests/ModelTests/,runtime.c memory.c floor.c explore.c tsan.c main.c)
+MODEL_RUNTIME := $(addprefix Tests/ModelTests/,runtime.c memory.c floor.c explore.c \
+	trace.c tsan.c main.c)
 MODEL_OPTIONS := -std=gnu11 -g $(WARNINGS) -Werror -DDCACHE_MODEL -DDCACHE_DEBUG -Iinclude -ISources/CDcache -ITests/ModelTests
 MODEL_OBJECTS := $(MODEL_CORE:%.c=$(BUILD)/model/%.o) $(MODEL_RUNTIME:%.c=$(BUILD)/model/%.o)
 
@@ -234,14 +235,21 @@ $(BUILD)/model/model-tests: $(MODEL_OBJECTS)
 	$(call say,LINK,$@)
 	$(Q)$(CC) -O2 -flto=auto -o $@ $^ -ldl
 
-# Every interleaving with at most two preemptions; then random ones with stale values; then each
-# allocation failing in turn.
+# Every interleaving with at most two preemptions; every one with at most one, and one older value, or
+# one spurious wakeup and one late callback; some without a bound. Then a million random ones with all
+# of that, from a fresh seed. Last, each allocation failing in turn.
+MODEL := $(BUILD)/model/model-tests -j $(JOBS)
 model: $(BUILD)/model/model-tests
 	@echo "--- controlled scheduler"
-	$(Q)$< -b 2
-	$(Q)$< -r 3000 -s 3
-	$(Q)$< -p 3000 -s 3
-	$(Q)$< -F -b 1 oom
+	$(Q)$(MODEL) -b 2
+	$(Q)$(MODEL) -b 1 -s 1
+	$(Q)$(MODEL) -b 1 -w 1 -g 1
+	$(Q)$(MODEL) -b -1 -u 1
+	$(Q)$(MODEL) -r 13000 -s 3 -w 1 -g 2
+	$(Q)$(MODEL) -p 7000 -s 3 -w 1 -g 2 -d 3
+	$(Q)$(MODEL) -p 7000 -s 3 -w 1 -g 2 -d 5
+	$(Q)$(MODEL) -F -b 1 oom
+	$(Q)$(MODEL) -F -r 1000 -s 2 oom
 
 # Other levels of optimisation see other warnings; a linker that sees all files at once, others yet.
 # clang's needs the linker that goes with clang.

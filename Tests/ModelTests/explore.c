@@ -9,16 +9,13 @@
  * DFS	all sequences, by depth-first search with re-execution, that take the processor from a thread
  *	which could have gone on at most so many times (Musuvathi, Qadeer, "Iterative Context
  *	Bounding", PLDI 2007). A state that was met before with no fewer switches left is not
- *	explored again.
+ *	explored again; with stale values, which the state does not tell, every state is.
  * random	each choice evenly.
  * PCT	the thread with the highest priority goes on; at depth - 1 random steps the running one
  *	gets the lowest (Burckhardt et al., "A Randomized Scheduler with Probabilistic Guarantees of
  *	Finding Bugs", ASPLOS 2010).
  * bytes	a fuzzer's input, one byte a choice.
  */
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +24,6 @@
 #include "runtime.h"
 
 #define MAX_CHOICES 100000
-#define MAX_TRACE 4096
 
 struct choice {
 	uint8_t alternatives;
@@ -41,7 +37,7 @@ static size_t prefix;		/* of these, given in advance */
 static const struct model_options *options;
 static struct model_result *result;
 static uint64_t random_state;
-static int preemptions, stale_left;
+static int preemptions, stale_left, spurious_left, late_left;
 static uint64_t pct_change[16];
 static uint64_t expected_steps;
 
@@ -159,9 +155,12 @@ int choose_thread(int n, bool current_can, uint64_t state, int current)
 	if (options->strategy == STRATEGY_DFS) {
 		/* Without a bound it does not matter how often, nor from whom, one has switched. */
 		bool unbounded = options->preemptions < 0;
-		uint64_t key = unbounded ? state : state + (uint64_t)(current + 1) * 0x9e3779b97f4a7c15u;
+		uint64_t key = state + (uint64_t)(unbounded ? 0 : current + 1) * 0x9e3779b97f4a7c15u +
+			       (uint64_t)(spurious_left * 64 + late_left) * 0xd6e8feb86659fd93u;
 
-		if (nr_choices >= prefix && state_known(key, unbounded ? 0 : preemptions)) {
+		/* Older values that may still be seen are not part of the state. */
+		if (!options->stale_reads && nr_choices >= prefix &&
+		    state_known(key, unbounded ? 0 : preemptions)) {
 			run.cut = true;
 			return 0;
 		}
@@ -190,119 +189,37 @@ int choose_thread(int n, bool current_can, uint64_t state, int current)
 	return i;
 }
 
-int choose_stale(int n)
+/* Does something rare happen here, which may *@left times more? 0: no, else which of @n - 1. */
+static int choose_rare(int n, int *left)
 {
 	int taken = 0;
 
-	if (!stale_left)
+	if (!*left)
 		return 0;
-	if (options->strategy == STRATEGY_BYTES)
+	if (nr_choices < prefix)
+		;
+	else if (options->strategy == STRATEGY_BYTES)
 		taken = by_bytes(n);
 	else if (options->strategy == STRATEGY_RANDOM || options->strategy == STRATEGY_PCT)
 		taken = random_next() % 4 ? 0 : (int)(random_next() % (uint64_t)n);
 	taken = choose(n, taken);
-	if (taken)
-		stale_left--;
+	*left -= taken != 0;
 	return taken;
 }
 
-/* ---- tracing ---- */
-
-struct event {
-	char thread[12];
-	const void *pc;
-	char text[160];
-};
-
-static struct event trace[MAX_TRACE];
-static size_t nr_events;
-
-static struct event *event_next(void)
+int choose_stale(int n)
 {
-	struct event *event = &trace[nr_events++ % MAX_TRACE];
-
-	snprintf(event->thread, sizeof(event->thread), "%s", model_thread_name());
-	event->pc = NULL;
-	return event;
+	return choose_rare(n, &stale_left);
 }
 
-void trace_event(const char *format, ...)
+bool choose_spurious(void)
 {
-	struct event *event;
-	va_list args;
-
-	if (!options || !options->trace)
-		return;
-	event = event_next();
-	va_start(args, format);
-	vsnprintf(event->text, sizeof(event->text), format, args);
-	va_end(args);
+	return choose_rare(2, &spurious_left);
 }
 
-void trace_access(const char *what, const void *at, size_t size, uint64_t value, int order,
-		  const void *pc)
+bool choose_late(void)
 {
-	static const char *const orders[] = { "relaxed", "consume", "acquire",
-					      "release", "acq_rel", "seq_cst" };
-	struct event *event;
-
-	if (!options || !options->trace)
-		return;
-	event = event_next();
-	event->pc = pc;
-	snprintf(event->text, sizeof(event->text), "%-11s %p/%zu %s -> %#llx", what, at, size,
-		 orders[order & 7], (unsigned long long)value);
-}
-
-/* Names of functions and lines for all events, from one run of addr2line; NULL if it cannot be had. */
-static FILE *trace_names(size_t begin, char *list, size_t size)
-{
-	Dl_info info;
-	char command[1024];
-	FILE *addresses;
-	size_t i;
-	int fd;
-
-	snprintf(list, size, "/tmp/dcache-model-XXXXXX");
-	fd = mkstemp(list);
-	addresses = fd < 0 ? NULL : fdopen(fd, "w");
-	if (!addresses || !dladdr((void *)(uintptr_t)trace_names, &info))
-		return NULL;
-	for (i = begin; i < nr_events; i++) {
-		const char *pc = trace[i % MAX_TRACE].pc;
-
-		fprintf(addresses, "%#lx\n",
-			pc ? (unsigned long)(pc - 1 - (const char *)info.dli_fbase) : 0ul);
-	}
-	fclose(addresses);
-	snprintf(command, sizeof(command), "addr2line -fse '%s' < %s", info.dli_fname, list);
-	return popen(command, "r");
-}
-
-static void trace_print(void)
-{
-	size_t begin = nr_events > MAX_TRACE ? nr_events - MAX_TRACE : 0, i;
-	char list[64];
-	FILE *names = trace_names(begin, list, sizeof(list));
-
-	for (i = begin; i < nr_events; i++) {
-		const struct event *event = &trace[i % MAX_TRACE];
-		char function[256] = "", line[256] = "";
-
-		if (names && fgets(function, sizeof(function), names) &&
-		    fgets(line, sizeof(line), names)) {
-			function[strcspn(function, "\n")] = 0;
-			line[strcspn(line, "\n ")] = 0;
-		}
-		if (event->pc)
-			printf("%6zu %-9s %-28s %-20s %s\n", i, event->thread, function, line,
-			       event->text);
-		else
-			printf("%6zu %-9s %s\n", i, event->thread, event->text);
-	}
-	if (names)
-		pclose(names);
-	remove(list);
+	return choose_rare(2, &late_left);
 }
 
 /* ---- runs ---- */
@@ -356,7 +273,9 @@ static void run_once(const struct scenario *scenario)
 	nr_choices = 0;
 	preemptions = 0;
 	stale_left = options->stale_reads;
-	nr_events = 0;
+	spurious_left = options->spurious_wakeups;
+	late_left = options->late_callbacks;
+	trace_begin(options->trace);
 	model_run(scenario, options->fail_allocation);
 	result->schedules++;
 	result->steps += run.steps;

@@ -8,7 +8,17 @@
 
 /* ---- what sync.h promises ---- */
 
-static void run_callbacks(void);
+static void run_callbacks(bool all);
+
+static void merge(uint32_t *clock, const uint32_t *other)
+{
+	int t;
+
+	for (t = 0; t < nr_clocks; t++) {
+		if (other[t] > clock[t])
+			clock[t] = other[t];
+	}
+}
 
 void dc_read_lock(void)
 {
@@ -21,14 +31,15 @@ void dc_read_lock(void)
 		visible();
 	if (!fiber->sections++) {
 		fiber->section = ++next_section;
-		join(queueing_clock);
+		if (in_fibers)
+			join(queueing_clock);
 	}
 }
 
 void dc_read_unlock(void)
 {
 	struct fiber *fiber = &fibers[current];
-	int i, t;
+	int i;
 
 	if (!watching)
 		return;
@@ -41,18 +52,17 @@ void dc_read_unlock(void)
 		return;
 	/* Whoever waits for a grace period has something to look at. */
 	writes += nr_callbacks != 0;
-	clocks[current][current]++;
-	memcpy(unlock_clocks[current], clocks[current], sizeof(unlock_clocks[current]));
-	for (i = 0; i < nr_callbacks; i++) {
-		if (is_thread(current) && callbacks[i].sections[current] == fiber->section) {
+	if (in_fibers && is_thread(current)) {
+		clocks[current][current]++;
+		memcpy(unlock_clocks[current], clocks[current], sizeof(unlock_clocks[current]));
+		for (i = 0; i < nr_callbacks; i++) {
+			if (callbacks[i].sections[current] != fiber->section)
+				continue;
 			callbacks[i].sections[current] = 0;
-			for (t = 0; t < NR_CLOCKS; t++) {
-				if (clocks[current][t] > callbacks[i].clock[t])
-					callbacks[i].clock[t] = clocks[current][t];
-			}
+			merge(callbacks[i].clock, clocks[current]);
 		}
 	}
-	run_callbacks();
+	run_callbacks(false);
 }
 
 bool dc_read_ongoing(void)
@@ -64,7 +74,8 @@ void dc_synchronize_rcu(void)
 {
 }
 
-static void run_callbacks(void)
+/* Those whose grace period has ended; @all: none is left for later. */
+static void run_callbacks(bool all)
 {
 	int was = current, i, j;
 
@@ -77,15 +88,18 @@ static void run_callbacks(void)
 
 		for (j = 0; j < nr_threads; j++)
 			open |= callback.sections[j] != 0;
-		if (open) {
+		if (open || (in_fibers && !all && choose_late())) {
 			i++;
 			continue;
 		}
 		memmove(&callbacks[i], &callbacks[i + 1],
 			(size_t)(--nr_callbacks - i) * sizeof(callbacks[0]));
 		current = RECLAIMER;
-		join(callback.clock);
-		clocks[RECLAIMER][RECLAIMER]++;
+		if (in_fibers) {
+			join(callback.clock);
+			clocks[me()][me()]++;
+		}
+		trace_event("grace period ends");
 		callback.func(callback.head);
 		settle();
 		current = was;
@@ -104,26 +118,19 @@ void dc_call_rcu(struct reclaim *reclaim, struct reclaim_head *head,
 	settle();
 	if (nr_callbacks == MAX_CALLBACKS)
 		fail("too many pending callbacks");
-	clocks[current][current]++;
 	callback->head = head;
 	callback->func = func;
-	memcpy(callback->clock, clocks[current], sizeof(callback->clock));
-	for (i = 0; i < NR_CLOCKS; i++) {
-		if (clocks[current][i] > queueing_clock[i])
-			queueing_clock[i] = clocks[current][i];
-	}
-	for (i = 0; i < NR_CLOCKS; i++) {
-		int t;
-
-		for (t = 0; t < NR_CLOCKS; t++) {
-			if (unlock_clocks[i][t] > callback->clock[t])
-				callback->clock[t] = unlock_clocks[i][t];
-		}
+	if (in_fibers) {
+		clocks[me()][me()]++;
+		memcpy(callback->clock, clocks[me()], sizeof(callback->clock));
+		merge(queueing_clock, clocks[me()]);
+		for (i = 0; i < nr_clocks; i++)
+			merge(callback->clock, unlock_clocks[i]);
 	}
 	for (i = 0; i < MODEL_MAX_THREADS; i++)
 		callback->sections[i] = i < nr_threads && fibers[i].sections ? fibers[i].section : 0;
 	nr_callbacks++;
-	run_callbacks();
+	run_callbacks(false);
 }
 
 static void must_not_sleep_in_a_section(const char *what)
@@ -140,10 +147,10 @@ int dc_futex_wait(_Atomic uint32_t *word, uint32_t value, uint64_t deadline_ns)
 	settle();
 	must_not_sleep_in_a_section("a futex wait");
 	visible();
-	check_alive(word, "futex wait");
+	check_alive(word, sizeof(now), "futex wait");
 	memcpy(&now, (const void *)word, sizeof(now));
-	trace_event("futex wait on %p for %u, is %u", (void *)word, value, now);
-	if (now != value)
+	trace_event("futex wait on %s for %u, is %u", place_name((const void *)word), value, now);
+	if (now != value || choose_spurious())
 		return 0;
 	if (!is_thread(current))
 		fail("%s would sleep for ever", thread_name(current));
@@ -187,9 +194,11 @@ void dc_futex_wait_low(_Atomic uint64_t *word, uint32_t low)
 	settle();
 	must_not_sleep_in_a_section("a futex wait");
 	visible();
+	check_alive(word, sizeof(now), "futex wait");
 	memcpy(&now, (const void *)word, sizeof(now));
-	trace_event("futex wait on %p for %u, is %u", (void *)word, low, (uint32_t)now);
-	if ((uint32_t)now != low)
+	trace_event("futex wait on %s for %u, is %u", place_name((const void *)word), low,
+		    (uint32_t)now);
+	if ((uint32_t)now != low || choose_spurious())
 		return;
 	if (!is_thread(current))
 		fail("%s would sleep for ever", thread_name(current));
@@ -244,20 +253,20 @@ void *dc_alloc(size_t size, size_t align)
 	blocks[nr_blocks++] = (struct block){ REGION_AT + at, size, true, true };
 	for (i = 0; i < size; i += 8)
 		block_at[(at + i) / 8] = (int16_t)nr_blocks;
-	for (i = 0; i < size; i += 4) {
+	memory_hash += mix((uintptr_t)REGION_AT + at);
+	/* Whoever finds it must do so by way of who allocated it. */
+	for (i = 0; in_fibers && i < size; i += 4) {
 		struct cell *cell = cell_of(REGION_AT + at + i);
 
-		memory_hash += mix((uintptr_t)REGION_AT * 31 + (at + i) * 31 + cell->value);
-		cell->allocated = 1;
-		cell->write_thread = (uint8_t)current;
-		cell->write_clock = clocks[current][current];
+		cell->write_by = (uint8_t)me();
+		cell->write_clock = clocks[me()][me()];
 	}
+	trace_event("allocates %s", place_name(REGION_AT + at));
 	return REGION_AT + at;
 }
 
 void dc_free(void *p)
 {
-	size_t i;
 	int b;
 
 	if (!p)
@@ -267,17 +276,13 @@ void dc_free(void *p)
 		;
 	if (b == nr_blocks || !blocks[b].live)
 		fail("%s frees what is not allocated", thread_name(current));
-	check_plain(p, blocks[b].size, true);
-	for (i = 0; i < blocks[b].size; i += 4) {
-		struct cell *cell = cell_of((char *)p + i);
-
-		/* What it held is of no account any more. */
-		memory_hash -= mix((uintptr_t)p * 31 + i * 31 + cell->value);
-		cell->allocated = 2;
+	trace_event("frees %s", place_name(p));
+	if (in_fibers) {
+		check_plain(p, blocks[b].size, true);
+		forget_values(p, blocks[b].size);
 	}
-	memory_hash += mix((uintptr_t)p + 1);
+	memory_hash -= mix((uintptr_t)p);
 	blocks[b].live = false;
-	trace_event("frees %p, %zu bytes", p, blocks[b].size);
 }
 
 uint32_t dc_thread_id(void)
@@ -357,12 +362,14 @@ int reclaim_start(struct reclaim *reclaim, bool (*idle)(struct reclaim *))
 void reclaim_barrier(struct reclaim *reclaim)
 {
 	(void)reclaim;
-	run_callbacks();
+	run_callbacks(true);
 	while (nr_callbacks && is_thread(current)) {
 		must_not_sleep_in_a_section("a barrier");
 		dc_spin_hint();
+		run_callbacks(true);
 	}
-	join(clocks[RECLAIMER]);
+	if (in_fibers)
+		join(clocks[nr_threads]);
 }
 
 void reclaim_stop(struct reclaim *reclaim)

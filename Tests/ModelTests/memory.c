@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What each access to memory means: the watched region, plain accesses, atomics. See runtime.c. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "machine.h"
@@ -41,7 +42,19 @@ static void note_value(const void *at)
 	}
 }
 
-static struct block *block_of(const void *at)
+void forget_values(const void *at, size_t size)
+{
+	size_t i;
+
+	for (i = 0; i < size; i += 4) {
+		struct cell *cell = cell_of((const char *)at + i);
+
+		memory_hash -= mix((uintptr_t)at * 31 + i * 31 + cell->value);
+		memory_hash += mix((uintptr_t)at * 31 + i * 31);
+	}
+}
+
+struct block *block_of(const void *at)
 {
 	size_t offset = (size_t)((const char *)at - REGION_AT);
 
@@ -94,6 +107,7 @@ void settle(void)
 
 	if (!fiber->written)
 		return;
+	trace_write(fiber->written, fiber->written_size, fiber->written_pc);
 	for (i = 0; i < fiber->written_size; i += 4)
 		note_value((const char *)fiber->written + i);
 	for (i = 0; i + 8 <= fiber->written_size; i += 8)
@@ -102,17 +116,18 @@ void settle(void)
 	fiber->written = NULL;
 }
 
-void check_alive(const void *at, const char *what)
+void check_alive(const void *at, size_t size, const char *what)
 {
 	size_t offset = (size_t)((const char *)at - REGION_AT);
 
 	if (offset < ARENA_SIZE) {
-		const struct cell *cell = cell_of(at);
+		const struct block *block = block_of(at);
 
-		if (cell->allocated == 1)
-			return;
-		fail("%s by %s of %s memory", what, thread_name(current),
-		     cell->allocated ? "freed" : "unallocated");
+		if (!block || (const char *)at + size > block->at + block->size)
+			fail("%s by %s of memory that is not allocated", what, thread_name(current));
+		if (!block->live)
+			fail("%s by %s of freed memory: %s", what, thread_name(current),
+			     place_name(at));
 	} else {
 		int owner = (int)((offset - ARENA_SIZE) / STACK_SIZE);
 
@@ -125,103 +140,127 @@ void check_alive(const void *at, const char *what)
 
 static bool ordered(int thread, uint32_t clock)
 {
-	return clock <= clocks[current][thread];
+	return clock <= clocks[me()][thread];
 }
 
-static _Noreturn void race(const char *what, const char *before, int thread)
+static _Noreturn void race(const void *at, const char *what, const char *before, int by)
 {
-	fail("race: %s by %s is not ordered after %s by %s", what, thread_name(current), before,
-	     thread_name(thread));
+	fail("race: %s by %s is not ordered after %s by %s: %s", what, thread_name(current), before,
+	     thread_name(by < nr_threads ? by : RECLAIMER), place_name(at));
 }
 
 void check_plain(const void *at, size_t size, bool write)
 {
+	const char *what = write ? "write" : "read";
 	size_t i;
 	int t;
 
 	for (i = 0; i < size; i += 4) {
-		struct cell *cell = cell_of((const char *)at + i);
+		const char *word = (const char *)at + i;
+		struct cell *cell = cell_of(word);
 
-		if (!ordered(cell->write_thread, cell->write_clock))
-			race(write ? "write" : "read", "a write", cell->write_thread);
-		for (t = 0; t < NR_CLOCKS; t++) {
+		if (!ordered(cell->write_by, cell->write_clock))
+			race(word, what, "a write", cell->write_by);
+		for (t = 0; t < nr_clocks; t++) {
 			if (!ordered(t, cell->atomic_write_clock[t]))
-				race(write ? "write" : "read", "an atomic store", t);
+				race(word, what, "an atomic store", t);
 			if (write && !ordered(t, cell->read_clock[t]))
-				race("write", "a read", t);
+				race(word, what, "a read", t);
 			if (write && !ordered(t, cell->atomic_read_clock[t]))
-				race("write", "an atomic load", t);
+				race(word, what, "an atomic load", t);
 		}
 		if (write) {
-			cell->write_thread = (uint8_t)current;
-			cell->write_clock = clocks[current][current];
+			cell->write_by = (uint8_t)me();
+			cell->write_clock = clocks[me()][me()];
 		} else {
-			cell->read_clock[current] = clocks[current][current];
+			cell->read_clock[me()] = clocks[me()][me()];
 		}
 	}
 }
 
-static void plain(const void *at, size_t size, bool write)
+void model_plain(const void *at, size_t size, bool write, const void *pc)
 {
 	if (!watching)
 		return;
-	settle();
+	if (in_fibers)
+		settle();
 	if (!in_region(at))
 		return;
-	check_alive(at, write ? "write" : "read");
+	check_alive(at, size, write ? "write" : "read");
+	if (!in_fibers)
+		return;
 	check_plain(at, size, write);
 	if (write) {
 		fibers[current].written = at;
 		fibers[current].written_size = size;
+		fibers[current].written_pc = pc;
 	}
 }
 
 /* ---- atomics ---- */
 
-static struct location *location_of(const void *at)
+/* Atomics of the scenarios' own, by address. */
+static struct {
+	const void *at;
+	uint32_t generation;
+	uint16_t location;
+} outside[1024];
+
+static uint16_t *outside_link(const void *at)
 {
-	size_t slot = mix((uintptr_t)at) % MAX_LOCATIONS;
+	size_t size = sizeof(outside) / sizeof(outside[0]);
+	size_t slot = mix((uintptr_t)at) % size;
+
+	while (outside[slot].generation == generation && outside[slot].at != at)
+		slot = (slot + 1) % size;
+	if (outside[slot].generation != generation) {
+		outside[slot].generation = generation;
+		outside[slot].at = at;
+		outside[slot].location = 0;
+	}
+	return &outside[slot].location;
+}
+
+/* The atomic of @size bytes at @at. Before the first event at it comes what is in memory. */
+static struct location *location_of(const void *at, size_t size)
+{
+	bool aligned = in_region(at) && !((uintptr_t)at & 3);
+	uint16_t *link = aligned ? &cell_of(at)->location : outside_link(at);
 	struct location *location;
 
-	for (;; slot = (slot + 1) % MAX_LOCATIONS) {
-		location = &locations[slot];
-		if (location->generation != generation)
-			break;
-		if (location->at == at)
-			return location;
-	}
-	memset(location, 0, sizeof(*location));
-	location->generation = generation;
+	if (*link)
+		return &locations[*link - 1];
+	if (nr_locations == MAX_LOCATIONS)
+		fail("too many atomics");
+	location = &locations[nr_locations++];
+	*link = (uint16_t)nr_locations;
+	memset(&location->history[0], 0, sizeof(location->history[0]));
+	memcpy(&location->history[0].value, at, size);
 	location->at = at;
+	location->stores = 1;
+	location->order = 0;
 	return location;
 }
 
-static struct store *newest(struct location *location, const void *at, size_t size)
+static struct store *newest(struct location *location)
 {
-	if (!location->stores) {
-		struct store *first = &location->history[0];
-
-		/* What was there before anybody came. */
-		memcpy(&first->value, at, size);
-		first->thread = MAIN;
-		location->stores = 1;
-	}
 	return &location->history[(location->stores - 1) % HISTORY];
 }
 
 static void saw(struct store *store)
 {
-	if (!store->seen[current])
-		store->seen[current] = clocks[current][current];
+	if (!store->seen[me()])
+		store->seen[me()] = clocks[me()][me()];
 }
 
 void join(const uint32_t *clock)
 {
+	uint32_t *mine = clocks[me()];
 	int t;
 
-	for (t = 0; t < NR_CLOCKS; t++) {
-		if (clock[t] > clocks[current][t])
-			clocks[current][t] = clock[t];
+	for (t = 0; t < nr_clocks; t++) {
+		if (clock[t] > mine[t])
+			mine[t] = clock[t];
 	}
 }
 
@@ -237,23 +276,25 @@ static bool releases(int order)
 
 static void check_atomic(const void *at, size_t size, bool write)
 {
+	const char *what = write ? "atomic store" : "atomic load";
 	size_t i;
 
 	if (!in_region(at))
 		return;
-	check_alive(at, write ? "atomic store" : "atomic load");
+	check_alive(at, size, what);
 	for (i = 0; i < size; i += 4) {
-		struct cell *cell = cell_of((const char *)at + i);
+		const char *word = (const char *)at + i;
+		struct cell *cell = cell_of(word);
 		int t;
 
-		if (!ordered(cell->write_thread, cell->write_clock))
-			race(write ? "atomic store" : "atomic load", "a write", cell->write_thread);
-		for (t = 0; write && t < NR_CLOCKS; t++) {
+		if (!ordered(cell->write_by, cell->write_clock))
+			race(word, what, "a write", cell->write_by);
+		for (t = 0; write && t < nr_clocks; t++) {
 			if (!ordered(t, cell->read_clock[t]))
-				race("atomic store", "a read", t);
+				race(word, what, "a read", t);
 		}
-		(write ? cell->atomic_write_clock : cell->atomic_read_clock)[current] =
-			clocks[current][current];
+		(write ? cell->atomic_write_clock : cell->atomic_read_clock)[me()] =
+			clocks[me()][me()];
 	}
 }
 
@@ -266,9 +307,9 @@ static bool may_see(struct location *location, uint32_t nth)
 	for (later = nth + 1; later < location->stores; later++) {
 		const struct store *store = &location->history[later % HISTORY];
 
-		if (ordered(store->thread, store->clock))
+		if (ordered(store->by, store->clock))
 			return false;
-		for (t = 0; t < NR_CLOCKS; t++) {
+		for (t = 0; t < nr_clocks; t++) {
 			if (store->seen[t] && ordered(t, store->seen[t]))
 				return false;
 		}
@@ -276,57 +317,68 @@ static bool may_see(struct location *location, uint32_t nth)
 	return true;
 }
 
-static void enter_atomic(const void *at)
+/* Of the stores that a load may return, the one that it does. */
+static struct store *visible_store(struct location *location)
 {
+	uint32_t oldest = location->stores > HISTORY ? location->stores - HISTORY : 0;
+	uint32_t newest_nth = location->stores - 1, nth = newest_nth;
+
+	while (nth > oldest && may_see(location, nth - 1))
+		nth--;
+	if (nth < newest_nth)
+		newest_nth -= (uint32_t)choose_stale((int)(newest_nth - nth) + 1);
+	return &location->history[newest_nth % HISTORY];
+}
+
+/*
+ * The atomic at @at is about to be accessed. NULL: nobody else is there (setup, finish): it is
+ * memory.
+ */
+static struct location *enter_atomic(const void *at, size_t size)
+{
+	if (!in_fibers) {
+		if (watching && in_region(at))
+			check_alive(at, size, "atomic access");
+		return NULL;
+	}
 	settle();
 	if (!is_private(at) && !is_quiet(at))
 		visible();
-	clocks[current][current]++;
+	clocks[me()][me()]++;
+	return location_of(at, size);
 }
 
 uint64_t model_load(const volatile void *volatile_at, size_t size, int order, const void *pc)
 {
 	const void *at = (const void *)(uintptr_t)volatile_at;
-	struct location *location;
+	struct location *location = enter_atomic(at, size);
 	struct store *store;
 	uint64_t value = 0;
 
-	if (!watching) {
+	if (!location) {
 		memcpy(&value, at, size);
 		return value;
 	}
-	enter_atomic(at);
 	check_atomic(at, size, false);
-	location = location_of(at);
-	store = newest(location, at, size);
-	if (order != __ATOMIC_SEQ_CST && is_thread(current) && !callbacks_running) {
-		uint32_t oldest = location->stores > HISTORY ? location->stores - HISTORY : 0;
-		uint32_t nth = location->stores - 1;
-		int allowed = 1;
-
-		while (nth > oldest && may_see(location, nth - 1)) {
-			nth--;
-			allowed++;
-		}
-		if (allowed > 1)
-			store = &location->history[(location->stores - 1 -
-						    (uint32_t)choose_stale(allowed)) % HISTORY];
-	}
+	if (order == __ATOMIC_SEQ_CST || callbacks_running)
+		store = newest(location);
+	else
+		store = visible_store(location);
 	saw(store);
 	if (acquires(order) && store->releases)
 		join(store->release);
-	value = store->value;
-	trace_access("load", at, size, value, order, pc);
-	return value;
+	trace_load(at, size, store->value, store != newest(location), order, pc);
+	return store->value;
 }
 
-static void put_store(struct location *location, const void *at, size_t size, uint64_t value,
-		      int order, const struct store *replaces)
+static void put_store(struct location *location, size_t size, uint64_t value, int order,
+		      const struct store *replaces)
 {
 	struct store *store = &location->history[location->stores % HISTORY];
-	struct store made = { .value = value,
-			      .thread = (uint8_t)current,
-			      .clock = clocks[current][current] };
+	const uint32_t *mine = clocks[me()];
+	void *at = (void *)(uintptr_t)location->at;
+	struct store made = { .value = value, .by = (uint8_t)me(), .clock = mine[me()] };
+	size_t i;
 	int t;
 
 	if (replaces && replaces->releases) {
@@ -335,22 +387,25 @@ static void put_store(struct location *location, const void *at, size_t size, ui
 	}
 	if (releases(order)) {
 		made.releases = true;
-		for (t = 0; t < NR_CLOCKS; t++) {
-			if (clocks[current][t] > made.release[t])
-				made.release[t] = clocks[current][t];
+		for (t = 0; t < nr_clocks; t++) {
+			if (mine[t] > made.release[t])
+				made.release[t] = mine[t];
 		}
 	}
-	made.seen[current] = clocks[current][current];
+	made.seen[me()] = mine[me()];
+	order_hash -= location->order;
+	location->order = (uintptr_t)at;
+	for (t = 0; made.releases && t < nr_clocks; t++)
+		location->order = mix(location->order + made.release[t]);
+	order_hash += location->order;
 	*store = made;
 	location->stores++;
-	memcpy((void *)(uintptr_t)at, &value, size);
+	memcpy(at, &value, size);
 	if (!is_quiet(at))
 		writes++;
 	if (size == 8)
 		note_pointer(at, value);
 	if (in_region(at)) {
-		size_t i;
-
 		for (i = 0; i < size; i += 4)
 			note_value((const char *)at + i);
 	}
@@ -359,18 +414,36 @@ static void put_store(struct location *location, const void *at, size_t size, ui
 void model_store(volatile void *volatile_at, size_t size, uint64_t value, int order, const void *pc)
 {
 	void *at = (void *)(uintptr_t)volatile_at;
-	struct location *location;
+	struct location *location = enter_atomic(at, size);
 
-	if (!watching) {
+	if (!location) {
 		memcpy(at, &value, size);
 		return;
 	}
-	enter_atomic(at);
 	check_atomic(at, size, true);
-	location = location_of(at);
-	newest(location, at, size);
-	put_store(location, at, size, value, order, NULL);
-	trace_access("store", at, size, value, order, pc);
+	trace_store("store", at, size, newest(location)->value, value, order, pc);
+	put_store(location, size, value, order, NULL);
+}
+
+static uint64_t result_of(enum model_op op, uint64_t value, uint64_t operand)
+{
+	switch (op) {
+	case MODEL_EXCHANGE:
+		return operand;
+	case MODEL_ADD:
+		return value + operand;
+	case MODEL_SUB:
+		return value - operand;
+	case MODEL_AND:
+		return value & operand;
+	case MODEL_OR:
+		return value | operand;
+	case MODEL_XOR:
+		return value ^ operand;
+	case MODEL_NAND:
+		return ~(value & operand);
+	}
+	abort();
 }
 
 uint64_t model_rmw(volatile void *volatile_at, size_t size, enum model_op op, uint64_t operand,
@@ -378,53 +451,25 @@ uint64_t model_rmw(volatile void *volatile_at, size_t size, enum model_op op, ui
 {
 	void *at = (void *)(uintptr_t)volatile_at;
 	uint64_t mask = size == 8 ? UINT64_MAX : (1ull << 8 * size) - 1;
-	struct location *location;
+	struct location *location = enter_atomic(at, size);
 	struct store before;
-	uint64_t value = 0, after = 0;
+	uint64_t after, value = 0;
 
-	if (watching) {
-		enter_atomic(at);
-		check_atomic(at, size, true);
-		location = location_of(at);
-		before = *newest(location, at, size);
-		value = before.value & mask;
-	} else {
+	if (!location) {
 		memcpy(&value, at, size);
-	}
-	switch (op) {
-	case MODEL_EXCHANGE:
-		after = operand;
-		break;
-	case MODEL_ADD:
-		after = value + operand;
-		break;
-	case MODEL_SUB:
-		after = value - operand;
-		break;
-	case MODEL_AND:
-		after = value & operand;
-		break;
-	case MODEL_OR:
-		after = value | operand;
-		break;
-	case MODEL_XOR:
-		after = value ^ operand;
-		break;
-	case MODEL_NAND:
-		after = ~(value & operand);
-		break;
-	}
-	after &= mask;
-	if (!watching) {
+		after = result_of(op, value, operand);
 		memcpy(at, &after, size);
 		return value;
 	}
-	saw(newest(location, at, size));
+	check_atomic(at, size, true);
+	saw(newest(location));
+	before = *newest(location);
+	after = result_of(op, before.value, operand) & mask;
 	if (acquires(order) && before.releases)
 		join(before.release);
-	put_store(location, at, size, after, order, &before);
-	trace_access("rmw", at, size, after, order, pc);
-	return value;
+	trace_store("rmw", at, size, before.value, after, order, pc);
+	put_store(location, size, after, order, &before);
+	return before.value;
 }
 
 bool model_compare_exchange(volatile void *volatile_at, size_t size, uint64_t *expected,
@@ -432,13 +477,12 @@ bool model_compare_exchange(volatile void *volatile_at, size_t size, uint64_t *e
 {
 	void *at = (void *)(uintptr_t)volatile_at;
 	uint64_t mask = size == 8 ? UINT64_MAX : (1ull << 8 * size) - 1;
-	struct location *location;
+	struct location *location = enter_atomic(at, size);
 	struct store before;
+	uint64_t value = 0;
 	bool same;
 
-	if (!watching) {
-		uint64_t value = 0;
-
+	if (!location) {
 		memcpy(&value, at, size);
 		same = value == (*expected & mask);
 		if (same)
@@ -446,25 +490,18 @@ bool model_compare_exchange(volatile void *volatile_at, size_t size, uint64_t *e
 		*expected = value;
 		return same;
 	}
-	enter_atomic(at);
-	location = location_of(at);
-	before = *newest(location, at, size);
-	same = (before.value & mask) == (*expected & mask);
+	same = newest(location)->value == (*expected & mask);
 	check_atomic(at, size, same);
-	saw(newest(location, at, size));
+	saw(newest(location));
+	before = *newest(location);
 	if (acquires(same ? order : failure_order) && before.releases)
 		join(before.release);
-	if (same)
-		put_store(location, at, size, desired & mask, order, &before);
-	*expected = before.value & mask;
-	trace_access(same ? "exchange" : "no exchange", at, size, same ? desired : before.value, order,
-		     pc);
+	if (same) {
+		trace_store("exchange", at, size, before.value, desired & mask, order, pc);
+		put_store(location, size, desired & mask, order, &before);
+	} else {
+		trace_load(at, size, before.value, false, failure_order, pc);
+	}
+	*expected = before.value;
 	return same;
-}
-
-/* ---- plain accesses ---- */
-
-void model_plain(const void *at, size_t size, bool write)
-{
-	plain(at, size, write);
 }

@@ -20,7 +20,8 @@ struct scenario {
 	const char *name;
 	const char *covers;		/* rows of the table of hazards */
 	int threads;
-	bool unbounded;			/* small enough to be searched without a bound */
+	/* Small enough to be searched without a bound? */
+	enum { NO, IN_SECONDS, IN_MINUTES } unbounded;
 	void (*setup)(void);
 	void (*run[MODEL_MAX_THREADS])(void);
 	/* All threads have ended: check, and take down. */
@@ -66,7 +67,9 @@ struct model_options {
 	enum strategy strategy;
 	int preemptions;		/* DFS: bound; -1: none */
 	int pct_depth;
-	int stale_reads;		/* stale values that loads may return in one run */
+	/* How often, in one run, a load may return an older value; a futex wait end though nobody
+	 * woke it; a callback wait though its grace period has ended. */
+	int stale_reads, spurious_wakeups, late_callbacks;
 	uint64_t seed;
 	uint64_t runs;			/* random, PCT: how many */
 	double seconds;			/* stop after so long; 0: never */

@@ -30,9 +30,12 @@
  * (model_quiet()), whose values no thread acts on and which are left out of what it was told. Each
  * thread allocates from a part of the arena of its own, so that addresses do not depend on the order.
  *
- * The state of a run, for caching, is the memory (a sum over all words, kept up to date) and for
- * each thread its stack and registers. So that what a returned frame left behind does not make two
- * states of one, the space below the stack is wiped at the end of every event.
+ * The state of a run, for caching, is the memory (a sum over all words, kept up to date), for each
+ * thread its stack and registers, and what happens before what: each thread's clock, and the clock
+ * that each atomic's newest store releases. The clocks at which words were accessed are left out: a
+ * thread's clock counts its own events, so they follow from where it is, but for loops that leave no
+ * trace. So that what a returned frame left behind does not make two states of one, the space below
+ * the stack is wiped at the end of every event.
  */
 #define _GNU_SOURCE
 #include <setjmp.h>
@@ -48,10 +51,12 @@
 #include "machine.h"
 
 struct fiber fibers[MODEL_MAX_THREADS + 2];
-uint32_t clocks[NR_CLOCKS][NR_CLOCKS];
-uint32_t unlock_clocks[NR_CLOCKS][NR_CLOCKS];	/* at the end of the last read section */
+int nr_clocks;
+uint32_t clocks[MAX_CLOCKS][MAX_CLOCKS];
+uint32_t unlock_clocks[MAX_CLOCKS][MAX_CLOCKS];	/* at the end of the last read section */
 struct cell *cells;
 struct location locations[MAX_LOCATIONS];
+int nr_locations;
 struct callback callbacks[MAX_CALLBACKS];
 int nr_callbacks;
 struct block blocks[MAX_BLOCKS];
@@ -63,10 +68,10 @@ size_t quiet_size;
 uint32_t generation;
 int current = MAIN;
 int nr_threads;
-uint32_t queueing_clock[NR_CLOCKS];	/* all objects queued so far */
+uint32_t queueing_clock[MAX_CLOCKS];	/* all objects queued so far */
 bool watching;
 uint64_t writes, steps, next_section;
-uint64_t memory_hash;
+uint64_t memory_hash, order_hash;
 long allocations, fail_at;
 bool callbacks_running;
 bool rules_may_break;
@@ -185,7 +190,7 @@ static __attribute__((noinline)) void wipe_below(void)
 
 static uint64_t state_hash(void)
 {
-	uint64_t hash = memory_hash;
+	uint64_t hash = memory_hash + order_hash * 3;
 	int i, j;
 
 	for (i = 0; i < nr_threads; i++) {
@@ -200,6 +205,10 @@ static uint64_t state_hash(void)
 		}
 		hash = mix(hash + fiber->stack_hash + (uint64_t)fibers[i].state * 77 +
 			   (uint64_t)(fibers[i].spun_at == writes));
+	}
+	for (i = 0; i < nr_threads; i++) {
+		for (j = 0; j < nr_clocks; j++)
+			hash = mix(hash + (i == j ? 0 : clocks[i][j]));
 	}
 	for (i = 0; i < nr_callbacks; i++) {
 		for (j = 0; j < nr_threads; j++)
@@ -274,7 +283,7 @@ static void reschedule(void)
 		hash_stack();
 	for (i = 0; i < n; i++)
 		run.candidates[i] = (struct candidate){ ids[i], fibers[ids[i]].priority };
-	switch_to(ids[choose_thread(n, current_can, state_hash(), current)]);
+	switch_to(ids[choose_thread(n, current_can, run.wants_states ? state_hash() : 0, current)]);
 }
 
 void model_set_priority(int thread, int priority)
@@ -285,7 +294,7 @@ void model_set_priority(int thread, int priority)
 /* A visible event is about to happen. */
 void visible(void)
 {
-	if (!is_thread(current) || callbacks_running)
+	if (!in_fibers || callbacks_running)
 		return;
 	if (++steps > MAX_STEPS)
 		fail("no end after %d steps", MAX_STEPS);
@@ -371,6 +380,8 @@ static void begin(const struct scenario *which, long fail_allocation)
 	region_make();
 	scenario = which;
 	nr_threads = which->threads;
+	nr_clocks = nr_threads + 1;
+	nr_locations = 0;
 	generation++;
 	for (i = 0; i <= MODEL_MAX_THREADS; i++) {
 		memset(REGION_AT + (size_t)i * ARENA_PART, 0, arena_used[i]);
@@ -380,7 +391,7 @@ static void begin(const struct scenario *which, long fail_allocation)
 	nr_blocks = 0;
 	quiet_size = 0;
 	nr_callbacks = 0;
-	writes = steps = next_section = memory_hash = 0;
+	writes = steps = next_section = 0;
 	callbacks_running = rules_may_break = false;
 	memset(clocks, 0, sizeof(clocks));
 	memset(unlock_clocks, 0, sizeof(unlock_clocks));
@@ -390,8 +401,9 @@ static void begin(const struct scenario *which, long fail_allocation)
 
 		memset(&fibers[i], 0, sizeof(fibers[i]));
 		fibers[i].stack = stack;
-		clocks[i][i] = 1;
 	}
+	for (i = 0; i < nr_clocks; i++)
+		clocks[i][i] = 1;
 	current = MAIN;
 	fail_at = fail_allocation;
 	allocations = 0;
@@ -409,28 +421,20 @@ void model_run(const struct scenario *which, long fail_allocation)
 	watching = true;
 	if (scenario->setup)
 		scenario->setup();
-	settle();
 	if (fail_allocation)
 		model_fail_allocation(fail_allocation);
-	clocks[MAIN][MAIN]++;
-	for (i = 0; i < nr_threads; i++) {
-		memcpy(clocks[i], clocks[MAIN], sizeof(clocks[i]));
-		clocks[i][i] = clocks[MAIN][i] + 1;
-	}
-	clocks[MAIN][MAIN]++;
+	for (i = 0; i < nr_blocks; i++)
+		blocks[i].private = false;
+	memory_hash = order_hash = 0;
 	in_fibers = true;
 	reschedule();
 	/* Here again when all have ended, or the run was ended. */
 	if (run.failed || run.cut)
 		return;
 	current = MAIN;
-	for (i = 0; i < NR_CLOCKS; i++)
-		join(clocks[i]);
-	clocks[MAIN][MAIN]++;
 	fail_at = 0;
 	if (scenario->finish)
 		scenario->finish();
-	settle();
 	if (model_live_blocks())
 		fail("%ld blocks are left", model_live_blocks());
 	watching = false;

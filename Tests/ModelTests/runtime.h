@@ -27,7 +27,7 @@ uint64_t model_rmw(volatile void *at, size_t size, enum model_op op, uint64_t op
 		   const void *pc);
 bool model_compare_exchange(volatile void *at, size_t size, uint64_t *expected, uint64_t desired,
 			    int order, int failure_order, const void *pc);
-void model_plain(const void *at, size_t size, bool write);
+void model_plain(const void *at, size_t size, bool write, const void *pc);
 
 /* ---- explore.c ---- */
 
@@ -54,9 +54,33 @@ extern struct run run;
 int choose_thread(int n, bool current_can, uint64_t state, int current);
 /* Of @n values that a load may return, newest first: which? */
 int choose_stale(int n);
+/* Does a futex wait return though nobody woke it? */
+bool choose_spurious(void);
+/* Does a callback wait though its grace period has ended? */
+bool choose_late(void);
 
-void trace_event(const char *format, ...) __attribute__((format(printf, 1, 2)));
-void trace_access(const char *what, const void *at, size_t size, uint64_t value, int order,
-		  const void *pc);
+/* ---- trace.c ---- */
+
+extern bool tracing;
+
+void trace_begin(bool wanted);
+void trace_print(void);
+void trace_add(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void trace_access(const void *pc, const char *what, const void *at, size_t size, int order,
+		  const char *format, ...) __attribute__((format(printf, 6, 7)));
+
+#define trace_event(...) (tracing ? trace_add(__VA_ARGS__) : (void)0)
+#define trace_load(at, size, value, stale, order, pc)                                            \
+	(tracing ? trace_access(pc, "load", at, size, order, "is %#llx%s", (unsigned long long)(value), \
+				(stale) ? ", an older value" : "") : (void)0)
+#define trace_store(what, at, size, before, after, order, pc)                                    \
+	(tracing ? trace_access(pc, what, at, size, order, "%#llx -> %#llx",                     \
+				(unsigned long long)(before), (unsigned long long)(after)) : (void)0)
+/* A plain store of the current thread has happened. */
+#define trace_write(at, size, pc) (tracing ? trace_plain(pc, at, size) : (void)0)
+void trace_plain(const void *pc, const void *at, size_t size);
+
+/* What is at an address, for readers. The text is good until the eighth call from now. */
+const char *place_name(const void *at);
 
 #endif /* DCACHE_MODEL_RUNTIME_H */

@@ -58,7 +58,7 @@ static void finish_one_answer(void)
 SCENARIO(two_look_up_one_name) = {
 	.covers = "H1 H2 H3 H4 H7 H12",
 	.threads = 2,
-	.unbounded = true,
+	.unbounded = IN_MINUTES,
 	.setup = world_setup,
 	.run = { look_up_file, look_up_file },
 	.finish = finish_one_answer,
@@ -113,7 +113,7 @@ static void finish_each_asked_once(void)
 SCENARIO(two_names_of_one_directory) = {
 	.covers = "H3 H6",
 	.threads = 2,
-	.unbounded = true,
+	.unbounded = IN_MINUTES,
 	.setup = world_setup,
 	.run = { look_up_other, look_up_third },
 	.finish = finish_each_asked_once,
@@ -158,7 +158,7 @@ static void finish_failing(void)
 SCENARIO(two_look_up_and_the_owner_fails) = {
 	.covers = "H17",
 	.threads = 2,
-	.unbounded = true,
+	.unbounded = IN_MINUTES,
 	.setup = world_setup,
 	.run = { look_up_failing, look_up_failing },
 	.finish = finish_failing,
@@ -340,7 +340,7 @@ static void finish_one_succeeded(void)
 SCENARIO(two_add_one_name) = {
 	.covers = "U1",
 	.threads = 2,
-	.unbounded = true,
+	.unbounded = IN_SECONDS,
 	.setup = world_setup,
 	.run = { add_plain, add_plain },
 	.finish = finish_one_succeeded,

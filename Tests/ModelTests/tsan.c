@@ -24,7 +24,7 @@ void __tsan_func_exit(void)
 	void __tsan_##name_(void *at);            \
 	void __tsan_##name_(void *at)             \
 	{                                         \
-		model_plain(at, size_, write_);   \
+		model_plain(at, size_, write_, PC); \
 	}
 
 PLAIN(read1, 1, false)
@@ -49,13 +49,13 @@ PLAIN(unaligned_write16, 16, true)
 void __tsan_read_range(void *at, size_t size);
 void __tsan_read_range(void *at, size_t size)
 {
-	model_plain(at, size, false);
+	model_plain(at, size, false, PC);
 }
 
 void __tsan_write_range(void *at, size_t size);
 void __tsan_write_range(void *at, size_t size)
 {
-	model_plain(at, size, true);
+	model_plain(at, size, true, PC);
 }
 
 #define RMW(bits_, name_, op_)                                                              \
