@@ -37,7 +37,13 @@
  * Locks, outermost first: the directory's inode_lock() or inode_lock_shared(), which the caller
  * takes; then the library's own, which no call returns with, except d_lock().
  *
- * A cache does not survive fork() in the child: use it in the parent, or exec.
+ * Cancellation: no call is a cancellation point, nor is an operation of the program while the library
+ * calls it: a pthread_cancel() waits until the call returns. An operation must not end its thread.
+ *
+ * A cache does not survive fork() in the child, which must not touch it, nor destroy it: it may exec,
+ * or exit. It may make caches of its own only if the program has told liburcu about forks, once:
+ * pthread_atfork(urcu_bp_before_fork, urcu_bp_after_fork_parent, urcu_bp_after_fork_child). The
+ * library does not, since doing it twice hangs. The parent is not affected.
  */
 #ifndef DCACHE_H
 #define DCACHE_H

@@ -271,8 +271,12 @@ static struct dentry *kill(struct dentry *dentry)
 		dc_unlock(&inode->i_lock);
 	DC_POINT(DC_K2, dentry);
 
-	if (dentry->d_op && dentry->d_op->d_release)
+	if (dentry->d_op && dentry->d_op->d_release) {
+		int cancel = dc_cancel_off();
+
 		dentry->d_op->d_release(dentry);
+		dc_cancel_back(cancel);
+	}
 	DC_POINT(DC_K3, dentry);
 	/* Nobody changes the flags of a dead entry. */
 	if (d_flags(dentry) & DCACHE_LISTED) {

@@ -67,8 +67,12 @@ static void inode_free(struct reclaim_head *head)
 {
 	struct inode *inode = container_of(head, struct inode, i_rcu);
 
-	if (inode->i_op && inode->i_op->release)
+	if (inode->i_op && inode->i_op->release) {
+		int cancel = dc_cancel_off();
+
 		inode->i_op->release(inode);
+		dc_cancel_back(cancel);
+	}
 	dcache_account(inode->i_dcache, -(int64_t)sizeof(*inode));
 	dc_free(inode);
 }
@@ -84,8 +88,12 @@ void iput(struct inode *inode)
 	DC_RULE("iput: the inode is referenced", before > 0);
 	if (before != 1)
 		return;
-	if (inode->i_op && inode->i_op->evict)
+	if (inode->i_op && inode->i_op->evict) {
+		int cancel = dc_cancel_off();
+
 		inode->i_op->evict(inode);
+		dc_cancel_back(cancel);
+	}
 	dc = inode->i_dcache;
 	dc_call_rcu(&dc->reclaim, &inode->i_rcu, inode_free);
 	/* The last touch: an instance let go of may be freed when its counts are zero. */

@@ -13,8 +13,12 @@ static struct dentry *revalidate(struct dentry *dentry, unsigned int flags)
 {
 	int valid = 1;
 
-	if (d_flags(dentry) & DCACHE_OP_REVALIDATE)
+	if (d_flags(dentry) & DCACHE_OP_REVALIDATE) {
+		int cancel = dc_cancel_off();
+
 		valid = dentry->d_op->d_revalidate(dentry, flags);
+		dc_cancel_back(cancel);
+	}
 	if (valid > 0)
 		return dentry;
 	if (!valid)
@@ -41,8 +45,10 @@ static int lookup_check(const struct dentry *parent, const struct qstr *name)
 /* Ask the backend for an entry that the caller owns; consumes its reference. */
 static struct dentry *ask(struct inode *dir, struct dentry *dentry, unsigned int flags)
 {
+	int cancel = dc_cancel_off();
 	struct dentry *answer = dir->i_op->lookup(dir, dentry, flags);
 
+	dc_cancel_back(cancel);
 	if (IS_ERR(answer)) {
 		d_lookup_fail(dentry, (int)PTR_ERR(answer));
 	} else if (!answer) {

@@ -95,8 +95,9 @@ DCACHE_API int d_lookup_redirect(struct dentry *dentry, struct dentry *alias);
 /**
  * d_lookup_detach - the lookup may be ended by another thread than the one that began it.
  *
- * From now on that thread may wait for it, instead of getting -EDEADLK. No-op if @dentry is not
- * in-lookup. Context: as d_add().
+ * From now on that thread may wait for it, instead of getting -EDEADLK. If that thread ends before
+ * the lookup does, this must be called before: thread numbers are used again. No-op if @dentry is
+ * not in-lookup. Context: as d_add().
  */
 DCACHE_API void d_lookup_detach(struct dentry *dentry);
 

@@ -167,9 +167,13 @@ int reclaim_start(struct reclaim *reclaim, bool (*idle)(struct reclaim *reclaim)
 
 void reclaim_stop(struct reclaim *reclaim)
 {
+	int cancel;
+
 	atomic_store_explicit(&reclaim->stop, true, memory_order_seq_cst);
 	reclaim_kick(reclaim);
+	cancel = dc_cancel_off();
 	pthread_join(reclaim->thread, NULL);
+	dc_cancel_back(cancel);
 }
 
 void reclaim_barrier(struct reclaim *reclaim)

@@ -10,6 +10,10 @@
  *  - every shared word is _Atomic and is accessed with an explicit order; there are no fences;
  *  - every loop that waits for another thread calls dc_spin_hint() or sleeps on a futex.
  *
+ * Cancellation: no call of the library is a cancellation point. The C library's functions that would
+ * be are not used (system calls are made directly), or are called between dc_cancel_off() and
+ * dc_cancel_back(), as are the program's operations that may sleep: locks may be held around them.
+ *
  * Memory order of a grace period: what a thread did in a read section, before it left the section,
  * happens before the callbacks of objects queued before the section ended. liburcu orders this
  * with barriers that the thread sanitizer cannot see, so its annotation is here, once.
@@ -34,9 +38,9 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
-#include <sys/random.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -95,6 +99,16 @@ void dc_free(void *p);
 uint32_t dc_thread_id(void);
 uint64_t dc_now_ns(void);
 int dc_random(void *buf, size_t len);
+/* There, no thread is cancelled. */
+static inline int dc_cancel_off(void)
+{
+	return 0;
+}
+
+static inline void dc_cancel_back(int before)
+{
+	(void)before;
+}
 
 #else
 
@@ -124,9 +138,26 @@ static inline bool dc_read_ongoing(void)
 	return urcu_bp_read_ongoing();
 }
 
+/* From now on the calling thread is not cancelled. Return: for dc_cancel_back(). */
+static inline int dc_cancel_off(void)
+{
+	int before;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+	return before;
+}
+
+static inline void dc_cancel_back(int before)
+{
+	pthread_setcancelstate(before, NULL);
+}
+
 static inline void dc_synchronize_rcu(void)
 {
+	int cancel = dc_cancel_off();
+
 	urcu_bp_synchronize_rcu();
+	dc_cancel_back(cancel);
 	DC_GRACE_ACQUIRE();
 }
 
@@ -208,8 +239,10 @@ static inline void dc_yield(unsigned int attempt)
 		sched_yield();
 	} else {
 		const struct timespec pause = { .tv_sec = 0, .tv_nsec = 50000 };
+		int saved = errno;
 
-		nanosleep(&pause, NULL);
+		syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &pause, NULL);
+		errno = saved;
 	}
 }
 
@@ -258,7 +291,7 @@ static inline int dc_random(void *buf, size_t len)
 	unsigned char *at = buf;
 
 	while (len) {
-		ssize_t got = getrandom(at, len, 0);
+		ssize_t got = syscall(SYS_getrandom, at, len, 0);
 
 		if (got < 0) {
 			if (errno == EINTR)
