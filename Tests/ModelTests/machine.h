@@ -138,7 +138,8 @@ void block(void);
 
 /* ---- memory.c ---- */
 
-bool in_region(const void *at);
+bool is_watched(const void *at);
+void watch_static_variables(void);
 /* NULL: none was ever there. */
 struct block *block_of(const void *at);
 /* What freed memory at @at held is of no account for the state any more. */

@@ -1,20 +1,49 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What each access to memory means: the watched region, plain accesses, atomics. See runtime.c. */
+/*
+ * What each access to memory means: plain accesses, atomics. See runtime.c.
+ *
+ * Watched are the region, which holds the arena that the core allocates from and the threads' stacks,
+ * and the program's static variables, which are the scenarios' and the core's: those of this runtime
+ * are not accessed by instrumented code.
+ */
 #include <stdlib.h>
 #include <string.h>
 
 #include "machine.h"
 
-/* ---- the region ---- */
+/* ---- what is watched ---- */
 
-bool in_region(const void *at)
+/* From the linker. */
+extern char __data_start[], _end[];
+
+static struct cell *static_cells;
+
+void watch_static_variables(void)
+{
+	static_cells = calloc((size_t)(_end - __data_start) / 4 + 1, sizeof(*static_cells));
+	if (!static_cells)
+		abort();
+}
+
+static bool in_region(const void *at)
 {
 	return (const char *)at >= REGION_AT && (const char *)at < REGION_AT + REGION_SIZE;
 }
 
+static bool on_stack(const void *at)
+{
+	return in_region(at) && (const char *)at >= REGION_AT + ARENA_SIZE;
+}
+
+bool is_watched(const void *at)
+{
+	return in_region(at) || ((const char *)at >= __data_start && (const char *)at < _end);
+}
+
 struct cell *cell_of(const void *at)
 {
-	struct cell *cell = &cells[((const char *)at - REGION_AT) / 4];
+	struct cell *cell = in_region(at) ? &cells[((const char *)at - REGION_AT) / 4]
+					  : &static_cells[((const char *)at - __data_start) / 4];
 
 	if (cell->generation != generation) {
 		memset(cell, 0, sizeof(*cell));
@@ -27,11 +56,10 @@ struct cell *cell_of(const void *at)
 static void note_value(const void *at)
 {
 	const uint32_t *word = (const uint32_t *)((uintptr_t)at & ~(uintptr_t)3);
-	size_t offset = (size_t)((const char *)at - REGION_AT);
 	struct cell *cell;
 
-	if (offset >= ARENA_SIZE) {
-		fibers[(offset - ARENA_SIZE) / STACK_SIZE].stack_changed = true;
+	if (on_stack(at)) {
+		fibers[((const char *)at - REGION_AT - ARENA_SIZE) / STACK_SIZE].stack_changed = true;
 		return;
 	}
 	cell = cell_of(word);
@@ -83,7 +111,7 @@ static void note_pointer(const void *at, uint64_t value)
 
 static bool is_private(const void *at)
 {
-	const struct block *block = in_region(at) ? block_of(at) : NULL;
+	const struct block *block = block_of(at);
 
 	return block && block->private;
 }
@@ -128,7 +156,7 @@ void check_alive(const void *at, size_t size, const char *what)
 		if (!block->live)
 			fail("%s by %s of freed memory: %s", what, thread_name(current),
 			     place_name(at));
-	} else {
+	} else if (on_stack(at)) {
 		int owner = (int)((offset - ARENA_SIZE) / STACK_SIZE);
 
 		if (owner != current && is_thread(current) &&
@@ -184,7 +212,7 @@ void model_plain(const void *at, size_t size, bool write, const void *pc)
 		return;
 	if (in_fibers)
 		settle();
-	if (!in_region(at))
+	if (!is_watched(at))
 		return;
 	check_alive(at, size, write ? "write" : "read");
 	if (!in_fibers)
@@ -199,7 +227,7 @@ void model_plain(const void *at, size_t size, bool write, const void *pc)
 
 /* ---- atomics ---- */
 
-/* Atomics of the scenarios' own, by address. */
+/* Atomics that share a word with others, or are not watched: by address. */
 static struct {
 	const void *at;
 	uint32_t generation;
@@ -224,7 +252,7 @@ static uint16_t *outside_link(const void *at)
 /* The atomic of @size bytes at @at. Before the first event at it comes what is in memory. */
 static struct location *location_of(const void *at, size_t size)
 {
-	bool aligned = in_region(at) && !((uintptr_t)at & 3);
+	bool aligned = is_watched(at) && !((uintptr_t)at & 3);
 	uint16_t *link = aligned ? &cell_of(at)->location : outside_link(at);
 	struct location *location;
 
@@ -279,7 +307,7 @@ static void check_atomic(const void *at, size_t size, bool write)
 	const char *what = write ? "atomic store" : "atomic load";
 	size_t i;
 
-	if (!in_region(at))
+	if (!is_watched(at))
 		return;
 	check_alive(at, size, what);
 	for (i = 0; i < size; i += 4) {
@@ -337,7 +365,7 @@ static struct store *visible_store(struct location *location)
 static struct location *enter_atomic(const void *at, size_t size)
 {
 	if (!in_fibers) {
-		if (watching && in_region(at))
+		if (watching && is_watched(at))
 			check_alive(at, size, "atomic access");
 		return NULL;
 	}
@@ -405,7 +433,7 @@ static void put_store(struct location *location, size_t size, uint64_t value, in
 		writes++;
 	if (size == 8)
 		note_pointer(at, value);
-	if (in_region(at)) {
+	if (is_watched(at)) {
 		for (i = 0; i < size; i += 4)
 			note_value((const char *)at + i);
 	}

@@ -39,6 +39,7 @@
  */
 #define _GNU_SOURCE
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -353,6 +354,25 @@ static void fiber_make(int id)
 	fiber->state = READY;
 }
 
+/* What the scenario does to addresses that are nobody's ends the run like any other failure. */
+static void crashed(int signal)
+{
+	if (!watching)
+		abort();
+	fail("%s in %s", signal == SIGSEGV ? "access to no memory" : "abort", thread_name(current));
+}
+
+static void catch_crashes(void)
+{
+	static char stack[64 * 1024];
+	const stack_t alternative = { .ss_sp = stack, .ss_size = sizeof(stack) };
+	struct sigaction action = { .sa_handler = crashed, .sa_flags = SA_ONSTACK | SA_NODEFER };
+
+	sigaltstack(&alternative, NULL);
+	sigaction(SIGSEGV, &action, NULL);
+	sigaction(SIGABRT, &action, NULL);
+}
+
 static void region_make(void)
 {
 	int i;
@@ -369,6 +389,8 @@ static void region_make(void)
 		perror("the model's shadow");
 		exit(2);
 	}
+	watch_static_variables();
+	catch_crashes();
 	for (i = 0; i < MODEL_MAX_THREADS; i++)
 		fibers[i].stack = REGION_AT + ARENA_SIZE + (size_t)i * STACK_SIZE;
 }

@@ -134,7 +134,9 @@ const char *place_name(const void *at)
 	size_t offset = (size_t)((const char *)at - REGION_AT);
 	const struct block *block;
 
-	if (!in_region(at)) {
+	if ((const char *)at >= (const char *)&world && (const char *)at < (const char *)(&world + 1)) {
+		snprintf(text, sizeof(texts[0]), "world+%td", (const char *)at - (const char *)&world);
+	} else if (offset >= REGION_SIZE) {
 		snprintf(text, sizeof(texts[0]), "%p", at);
 	} else if (offset >= ARENA_SIZE) {
 		offset -= ARENA_SIZE;
@@ -194,7 +196,7 @@ void trace_plain(const void *pc, const void *at, size_t size)
 	uint64_t value = 0;
 
 	/* What a thread does to its own stack goes without saying. */
-	if ((const char *)at >= REGION_AT + ARENA_SIZE)
+	if ((size_t)((const char *)at - REGION_AT) - ARENA_SIZE < REGION_SIZE - ARENA_SIZE)
 		return;
 	event = event_next(pc);
 	if (size <= sizeof(value)) {
