@@ -43,7 +43,8 @@
  * A cache does not survive fork() in the child, which must not touch it, nor destroy it: it may exec,
  * or exit. It may make caches of its own only if the program has told liburcu about forks, once:
  * pthread_atfork(urcu_bp_before_fork, urcu_bp_after_fork_parent, urcu_bp_after_fork_child). The
- * library does not, since doing it twice hangs. The parent is not affected.
+ * library does not, since doing it twice hangs. Then fork() waits for grace periods: not in a read
+ * section. The parent is not affected.
  */
 #ifndef DCACHE_H
 #define DCACHE_H

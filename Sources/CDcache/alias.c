@@ -41,6 +41,9 @@ static struct dentry *splice_directory(struct dentry *alias, struct dentry *dent
 	from = d_parent_of(alias);
 	if (is_ancestor(alias, dentry)) {
 		err = -ELOOP;
+	} else if (d_inode_of(dentry)) {
+		/* It may be one of those that are to be locked before the alias. */
+		err = d_unhashed(dentry) ? -EINVAL : -EEXIST;
 	} else if (from != alias && from != d_parent_of(dentry)) {
 		/* A parent has an inode: its child keeps it from being deleted. */
 		locked = d_inode_of(from);

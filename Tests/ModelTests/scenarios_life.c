@@ -202,6 +202,262 @@ SCENARIO(a_child_and_its_parent_are_put) = {
 	.finish = world_finish,
 };
 
+/* ---- what a reader without a reference may rely on ---- */
+
+static void drop_and_tell(void)
+{
+	d_drop(world.entry);
+	atomic_store_explicit(&world.succeeded, 1, memory_order_release);
+	dput(world.entry);
+}
+
+/* Once somebody was told that the entry is dropped, what was read of it before is out of date. */
+static void look_after_being_told(void)
+{
+	struct dentry *dentry;
+	uint32_t seq = 0;
+	bool told;
+
+	dcache_read_lock();
+	dentry = d_lookup_rcu(world.root, NAME("n"), &seq);
+	told = atomic_load_explicit(&world.succeeded, memory_order_acquire);
+	if (dentry && told)
+		MODEL_CHECK(d_seq_retry(dentry, seq));
+	dcache_read_unlock();
+}
+
+SCENARIO(a_drop_and_a_reader_who_is_told) = {
+	.covers = "H33 H34",
+	.threads = 3,
+	.setup = world_setup_file,
+	.run = { drop_and_tell, look_after_being_told, look_after_being_told },
+	.finish = world_finish,
+};
+
+/* One who came by the entry when it was unhashed already, as a walk that starts there does. */
+static void setup_unhashed(void)
+{
+	world_setup_file();
+	d_drop(world.entry);
+	atomic_store(&world.succeeded, 0);
+}
+
+static void tell_and_put(void)
+{
+	/* Told before: a section that began earlier keeps its memory. */
+	atomic_store_explicit(&world.succeeded, 1, memory_order_release);
+	dput(world.entry);
+}
+
+static void start_on_unhashed(void)
+{
+	const struct inode *inode;
+	uint32_t seq;
+
+	dcache_read_lock();
+	if (!atomic_load_explicit(&world.succeeded, memory_order_acquire)) {
+		seq = read_seqcount(&world.entry->d_seq);
+		inode = d_inode(world.entry);
+		/* What it was at that sequence it is no longer: that shows. */
+		if (inode && !d_inode(world.entry))
+			MODEL_CHECK(inode->i_ino == 7 && d_seq_retry(world.entry, seq));
+		if (inode && dget_rcu(world.entry, seq)) {
+			MODEL_CHECK(d_inode(world.entry) == inode);
+			dcache_read_unlock();
+			dput(world.entry);
+			return;
+		}
+	}
+	dcache_read_unlock();
+}
+
+SCENARIO(a_walk_starts_on_what_is_being_put) = {
+	.covers = "H33",
+	.threads = 2,
+	.unbounded = IN_SECONDS,
+	.setup = setup_unhashed,
+	.run = { tell_and_put, start_on_unhashed },
+	.finish = world_finish,
+};
+
+/* ---- eviction ---- */
+
+static void setup_unused(void)
+{
+	world_setup_file();
+	dput(world.entry);
+}
+
+/* Who asks for a name that is being evicted can publish it again. */
+static void look_up_again(void)
+{
+	DECLARE_WAIT_QUEUE_HEAD_ONSTACK(wq);
+	struct dentry *dentry = d_alloc_parallel(world.root, NAME("n"), &wq);
+
+	MODEL_CHECK(!IS_ERR(dentry));
+	if (d_in_lookup(dentry))
+		MODEL_CHECK(!d_add(dentry, world_inode(INODE_REGULAR)));
+	MODEL_CHECK(d_is_positive(dentry) && !d_unhashed(dentry));
+	dput(dentry);
+}
+
+static void shrink_all(void)
+{
+	shrink_dcache(world.dc, 8);
+}
+
+SCENARIO(an_eviction_and_lookups_that_publish_again) = {
+	.covers = "D3 H36 H37",
+	.threads = 3,
+	.setup = setup_unused,
+	.run = { shrink_all, look_up_again, look_up_again },
+	.finish = world_finish,
+};
+
+/* Two neighbours on one list of unused entries. */
+static struct dentry *neighbour;
+
+static void setup_two_unused(void)
+{
+	world_setup_file();
+	neighbour = world_add(world.root, NAME("m"), INODE_REGULAR);
+	dput(dget(neighbour));
+	dput(neighbour);
+	neighbour = d_lookup(world.root, NAME("m"));
+}
+
+static void drop_neighbour(void)
+{
+	d_drop(neighbour);
+	dput(neighbour);
+}
+
+SCENARIO(neighbours_on_the_list_of_unused_entries) = {
+	.covers = "D1 H37",
+	.threads = 3,
+	.setup = setup_two_unused,
+	.run = { drop_neighbour, put_entry, shrink_all },
+	.finish = world_finish,
+};
+
+/* A cache that is full: who adds makes room. */
+static void setup_full(void)
+{
+	world_setup_limited(2);
+	dput(world_add(world.root, NAME("old"), INODE_REGULAR));
+}
+
+static void add_to_full(void)
+{
+	char letter = (char)('a' + model_thread());
+	const struct qstr name = qstr_init(&letter, 1);
+	struct dentry *dentry = world_add(world.root, &name, INODE_REGULAR);
+
+	MODEL_CHECK(d_is_positive(dentry));
+	dput(dentry);
+}
+
+static void finish_full(void)
+{
+	struct dcache_stats stats;
+
+	dcache_get_stats(world.dc, &stats);
+	/* The bound is soft: what each of those who add at once brings may be too much. */
+	MODEL_CHECK(stats.entries <= 4);
+	world_finish();
+}
+
+SCENARIO(two_add_to_a_full_cache) = {
+	.covers = "limits",
+	.threads = 2,
+	.setup = setup_full,
+	.run = { add_to_full, add_to_full },
+	.finish = finish_full,
+};
+
+/* ---- an entry in use stays what it is ---- */
+
+static void delete_found(void)
+{
+	struct dentry *dentry = d_lookup(world.root, NAME("n"));
+
+	if (dentry) {
+		d_delete(dentry);
+		dput(dentry);
+	}
+}
+
+static void use_found(void)
+{
+	struct dentry *dentry = d_lookup(world.root, NAME("n"));
+
+	if (!dentry)
+		return;
+	if (d_is_positive(dentry)) {
+		MODEL_CHECK(d_inode(dentry) == world.inode);
+		MODEL_CHECK(d_inode(dentry)->i_ino == 7);
+		MODEL_CHECK(d_is_positive(dentry));
+	}
+	dput(dentry);
+}
+
+SCENARIO(a_removal_and_one_who_uses_it) = {
+	.covers = "H39",
+	.threads = 3,
+	.setup = setup_unused,
+	.run = { delete_found, use_found, use_found },
+	.finish = world_finish,
+};
+
+/* ---- more than one asleep for one lock ---- */
+
+static void setup_three_references(void)
+{
+	world_setup_file();
+	dget(dget(world.entry));
+}
+
+SCENARIO(three_drop_one_entry) = {
+	.covers = "H12",
+	.threads = 3,
+	.setup = setup_three_references,
+	.run = { drop_and_put, drop_and_put, drop_and_put },
+	.finish = world_finish,
+};
+
+static void setup_three_inode_references(void)
+{
+	world_setup();
+	world.inode = world_inode(INODE_REGULAR);
+	ihold(world.inode);
+	ihold(world.inode);
+	ihold(world.inode);
+}
+
+static void add_alias(void)
+{
+	char letter = (char)('a' + model_thread());
+	const struct qstr name = qstr_init(&letter, 1);
+	struct dentry *dentry = d_alloc(world.root, &name);
+
+	MODEL_CHECK(!IS_ERR(dentry) && !d_add(dentry, world.inode));
+	dput(dentry);
+}
+
+static void finish_aliases(void)
+{
+	iput(world.inode);
+	world_finish();
+}
+
+SCENARIO(three_add_an_alias_of_one_file) = {
+	.covers = "H12",
+	.threads = 3,
+	.setup = setup_three_inode_references,
+	.run = { add_alias, add_alias, add_alias },
+	.finish = finish_aliases,
+};
+
 /* Inodes. */
 static void setup_inode(void)
 {

@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The entry points that -fsanitize=thread makes the compiler call. */
+/* The entry points that -fsanitize=thread makes the compiler call, and string_calls.h's. */
 #include "runtime.h"
+#include "string_calls.h"
+
+#undef memcpy
+#undef memmove
+#undef memchr
+#undef memcmp
 
 #define PC __builtin_return_address(0)
 
@@ -121,3 +127,33 @@ ATOMICS(8)
 ATOMICS(16)
 ATOMICS(32)
 ATOMICS(64)
+
+void *model_memcpy(void *to, const void *from, size_t size)
+{
+	return model_memmove(to, from, size);
+}
+
+void *model_memmove(void *to, const void *from, size_t size)
+{
+	if (size) {
+		model_plain(from, size, false, PC);
+		model_plain(to, size, true, PC);
+	}
+	return memmove(to, from, size);
+}
+
+void *model_memchr(const void *at, int c, size_t size)
+{
+	if (size)
+		model_plain(at, size, false, PC);
+	return memchr(at, c, size);
+}
+
+int model_memcmp(const void *a, const void *b, size_t size)
+{
+	if (size) {
+		model_plain(a, size, false, PC);
+		model_plain(b, size, false, PC);
+	}
+	return memcmp(a, b, size);
+}

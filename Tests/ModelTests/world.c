@@ -27,7 +27,7 @@ struct dentry *world_add(struct dentry *parent, const struct qstr *name, enum in
 	return dentry;
 }
 
-static void world_setup_limited(size_t max_entries)
+void world_setup_limited(size_t max_entries)
 {
 	struct dcache_options opts = DCACHE_OPTIONS_INIT;
 	int i;
@@ -44,8 +44,10 @@ static void world_setup_limited(size_t max_entries)
 		world.found[i] = NULL;
 	}
 	MODEL_CHECK(!dcache_create(&opts, &world.dc));
-	model_quiet(&world.dc->nr_dentry,
-		    (size_t)((char *)&world.dc->next_dirno - (char *)&world.dc->nr_dentry));
+	/* With a limit the number of entries is acted on. */
+	if (!max_entries)
+		model_quiet(&world.dc->nr_dentry,
+			    (size_t)((char *)&world.dc->next_dirno - (char *)&world.dc->nr_dentry));
 	world.root_inode = world_inode(INODE_DIRECTORY);
 	world.root = d_make_root(world.root_inode);
 	MODEL_CHECK(!IS_ERR(world.root));
@@ -67,6 +69,26 @@ void world_setup_file(void)
 	world_setup();
 	world.entry = world_add(world.root, NAME("n"), INODE_REGULAR);
 	world.inode = d_inode(world.entry);
+}
+
+struct qstr world_name_beside(const struct qstr *like, int nth)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz";
+	struct qstr asked = *like, name;
+	const struct hlist_bl_head *chain;
+	int i;
+
+	MODEL_CHECK(!d_hash_name(world.root, &asked));
+	chain = hash_bucket(world.dc, world.root->d_dirno, asked.hash);
+	for (i = 0; letters[i]; i++) {
+		name = qstr_init(&letters[i], 1);
+		MODEL_CHECK(!d_hash_name(world.root, &name));
+		if (hash_bucket(world.dc, world.root->d_dirno, name.hash) == chain &&
+		    letters[i] != *(const char *)like->name && !nth--)
+			return name;
+	}
+	MODEL_CHECK(false);
+	return name;
 }
 
 void world_finish(void)

@@ -32,6 +32,8 @@ extern const struct inode_operations world_inode_ops;
 
 /* An instance of two buckets in each table, and a root. */
 void world_setup(void);
+/* The same, with a limit of entries. */
+void world_setup_limited(size_t max_entries);
 /* The same, with the directory "dir" in the root. */
 void world_setup_dir(void);
 /* The same, with a referenced file "n" in the root as world.entry. */
@@ -43,5 +45,8 @@ void world_put_found(void);
 struct inode *world_inode(enum inode_type type);
 /* Add @name to @parent, hashed, positive; returned referenced. */
 struct dentry *world_add(struct dentry *parent, const struct qstr *name, enum inode_type type);
+
+/* The @nth of the names of one letter that share @like's chain in the root, and are not @like. */
+struct qstr world_name_beside(const struct qstr *like, int nth);
 
 #endif /* DCACHE_MODEL_WORLD_H */

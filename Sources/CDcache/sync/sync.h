@@ -249,6 +249,7 @@ static inline void dc_yield(unsigned int attempt)
 /* NULL if there is no memory. @align is a power of two; @size a multiple of it. */
 static inline void *dc_alloc(size_t size, size_t align)
 {
+	int saved = errno;
 	void *p;
 
 	if (dc_allocation_should_fail())
@@ -256,6 +257,8 @@ static inline void *dc_alloc(size_t size, size_t align)
 	p = align > _Alignof(max_align_t) ? aligned_alloc(align, size) : malloc(size);
 	if (p)
 		dc_count_allocation(1);
+	else
+		errno = saved;
 	return p;
 }
 
@@ -289,14 +292,18 @@ static inline uint64_t dc_now_ns(void)
 static inline int dc_random(void *buf, size_t len)
 {
 	unsigned char *at = buf;
+	int saved = errno;
+	int err;
 
 	while (len) {
 		ssize_t got = syscall(SYS_getrandom, at, len, 0);
 
 		if (got < 0) {
-			if (errno == EINTR)
+			err = errno;
+			errno = saved;
+			if (err == EINTR)
 				continue;
-			return -errno;
+			return -err;
 		}
 		at += got;
 		len -= (size_t)got;
