@@ -302,6 +302,30 @@ TEST(a_directory_is_not_moved_below_itself, "d_splice_alias")
 	tree_end(&tree);
 }
 
+static struct dentry *splice_onto(struct inode *inode, struct dentry *dentry)
+{
+	ihold(inode);
+	return d_splice_alias(inode, dentry);
+}
+
+TEST(a_directory_is_not_moved_onto_one_above_it, "d_splice_alias")
+{
+	struct tree tree = tree_begin(NULL, NULL);
+	struct dentry *a = tree_add(&tree, tree.root, NAME("a"), INODE_DIRECTORY);
+	struct dentry *b = tree_add(&tree, a, NAME("b"), INODE_DIRECTORY);
+	struct dentry *c = tree_add(&tree, b, NAME("c"), INODE_DIRECTORY);
+
+	CHECK_ERR(splice_onto(d_inode(c), b), -EEXIST);
+	CHECK_ERR(splice_onto(d_inode(c), a), -EEXIST);
+	d_drop(a);
+	CHECK_ERR(splice_onto(d_inode(b), a), -EINVAL);
+	CHECK(path_is(c, "/a/b/c"));
+	dput(c);
+	dput(b);
+	dput(a);
+	tree_end(&tree);
+}
+
 TEST(a_directory_is_not_moved_out_of_a_locked_one, "d_splice_alias")
 {
 	struct tree tree = tree_begin(NULL, NULL);
