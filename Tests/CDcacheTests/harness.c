@@ -536,6 +536,22 @@ long point_count(enum dc_point point)
 
 #endif /* DCACHE_DEBUG */
 
+#ifdef DCACHE_COVERAGE
+
+/* What was counted goes to the files when a program ends, but not when it is aborted. */
+void __gcov_dump(void);
+
+static void dump_counts(int sig)
+{
+	signal(sig, SIG_DFL);
+	__gcov_dump();
+}
+
+#define ON_ABORT dump_counts
+#else
+#define ON_ABORT SIG_DFL
+#endif
+
 bool stops_with(void (*body)(void), const char *text)
 {
 	int fds[2], status = 0;
@@ -553,7 +569,7 @@ bool stops_with(void (*body)(void), const char *text)
 		dup2(fds[1], STDERR_FILENO);
 		close(fds[0]);
 		close(fds[1]);
-		signal(SIGABRT, SIG_DFL);
+		signal(SIGABRT, ON_ABORT);
 		alarm(30);
 		body();
 		_exit(0);

@@ -24,6 +24,15 @@
 
 #include "sync/hooks.h"
 
+/* Built with the address or the thread sanitizer, which both do not allow all that a process may do. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define TEST_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define TEST_SANITIZED 1
+#endif
+#endif
+
 struct test {
 	const char *name;
 	const char *covers;

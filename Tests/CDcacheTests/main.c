@@ -36,8 +36,18 @@ static bool run_here(const struct test *test)
 	return !failed;
 }
 
+static volatile pid_t running;
+
+static void kill_running(int sig)
+{
+	(void)sig;
+	kill(running, SIGKILL);
+}
+
 static bool run_apart(const struct test *test, unsigned int timeout)
 {
+	/* For one that has blocked its own alarm, as liburcu does while it waits. */
+	const struct sigaction late = { .sa_handler = kill_running, .sa_flags = SA_RESTART };
 	int status = 0;
 	pid_t child;
 
@@ -50,17 +60,23 @@ static bool run_apart(const struct test *test, unsigned int timeout)
 	if (!child) {
 		bool ok;
 
+		signal(SIGALRM, SIG_DFL);
 		alarm(timeout);
 		ok = run_here(test);
 		fflush(NULL);
 		/* exit(), not _exit(): the leak checker runs then. */
 		exit(ok ? 0 : 1);
 	}
+	running = child;
+	sigaction(SIGALRM, &late, NULL);
+	alarm(timeout + 3);
 	waitpid(child, &status, 0);
+	alarm(0);
 	if (WIFSIGNALED(status))
 		fprintf(stderr, "%s: %s\n", test->name,
-			WTERMSIG(status) == SIGALRM ? "did not end in time"
-						    : strsignal(WTERMSIG(status)));
+			WTERMSIG(status) == SIGALRM || WTERMSIG(status) == SIGKILL
+				? "did not end in time"
+				: strsignal(WTERMSIG(status)));
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
@@ -90,7 +106,8 @@ int main(int argc, char **argv)
 			printf("%s\t%s\n", test->name, test->covers);
 			continue;
 		}
-		ok = here ? run_here(test) : run_apart(test, seconds ? (unsigned int)atoi(seconds) : 120);
+		ok = here ? run_here(test)
+			  : run_apart(test, seconds ? (unsigned int)atoi(seconds) : 120);
 		if (ok)
 			passed++;
 		else
