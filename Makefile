@@ -6,9 +6,15 @@
 #	make check		the C tests alone: checked and release build, symbols, installed tree
 #	make asan, make tsan	the C tests under sanitizers; asan-swift, tsan-swift: the Swift tests
 #	make model		the C core under the controlled scheduler (Tests/ModelTests)
+#	make histories		ten million random concurrent operations, checked for linearizability
 #	make warnings		-O0 and -O3 -flto, gcc and clang, no warning allowed
+#	make analyze		gcc's, clang's and cppcheck's static analysers over the core
 #	make mutants		takes guards out of the core, one at a time: does a test notice?
+#	make mutants-sample	some of them, chosen anew each time
+#	make broken-checkers	breaks the checkers: does a run go red, or a mutant slip through?
+#	make fuzz		two million inputs of the fuzzers (Tests/FuzzTests)
 #	make promela		the protocol as a Promela model, checked by spin
+#	make coverage		lines and branches of the core that the C tests reach
 #	make benchmarks		the C benchmark programs, in build/benchmarks
 #	make format		lay the sources out; format-check: only say whether they are
 #	make install, uninstall	DESTDIR= PREFIX=/usr/local LIBDIR= INCLUDEDIR=
@@ -47,6 +53,7 @@ HEADERS := $(wildcard include/*.h include/dcache/*.h)
 CORE := $(wildcard Sources/CDcache/*.c Sources/CDcache/*/*.c)
 TESTS := Tests/CDcacheTests/harness.c Tests/CDcacheTests/main.c \
 	$(wildcard Tests/CDcacheTests/test_*.c)
+HISTORIES := $(wildcard Tests/HistoryTests/*.c)
 
 ifneq ($(V),1)
 Q := @
@@ -58,7 +65,7 @@ PARALLEL = $(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)
 
 .SUFFIXES:
 .DELETE_ON_ERROR:
-.PHONY: all run test check asan tsan model mutants promela asan-swift tsan-swift warnings format format-check \
+.PHONY: all run test check asan tsan model histories coverage analyze mutants mutants-sample broken-checkers promela fuzz fuzzers asan-swift tsan-swift warnings format format-check \
 	check-symbols check-headers check-install check-casefold check-swift check-swift-consumer \
 	check-command benchmarks install uninstall deps clean FORCE
 
@@ -67,11 +74,13 @@ all: $(BUILD)/libdcache.so $(BUILD)/libdcache.a
 # ---- what must be there ----
 
 # These goals install what is missing; all others only say so.
-INSTALLING := deps run test check asan tsan model warnings asan-swift tsan-swift check-swift \
+INSTALLING := deps run test check asan tsan model analyze mutants mutants-sample broken-checkers promela fuzz fuzzers histories coverage warnings asan-swift tsan-swift check-swift \
 	check-swift-consumer check-command format format-check
 deps:
 	@scripts/install-deps $(if $(filter $(INSTALLING),$(MAKECMDGOALS)),,--check) \
-		$(if $(filter format%,$(MAKECMDGOALS)),--format)
+		$(if $(filter format%,$(MAKECMDGOALS)),--format) \
+		$(if $(filter fuzz% test verify,$(MAKECMDGOALS)),--fuzz) \
+		$(if $(filter test verify analyze promela mutants% broken-checkers,$(MAKECMDGOALS)),--prove)
 
 # ---- one rule set for each way to compile ----
 
@@ -80,6 +89,7 @@ deps:
 define configuration
 $(1)_CORE := $$(CORE:Sources/CDcache/%.c=$(BUILD)/$(1)/core/%.o)
 $(1)_TESTS := $$(TESTS:Tests/CDcacheTests/%.c=$(BUILD)/$(1)/tests/%.o)
+$(1)_HISTORIES := $$(HISTORIES:Tests/HistoryTests/%.c=$(BUILD)/$(1)/histories/%.o)
 $(1)_COMMAND := $(2) $(OPTIONS) $(3)
 
 $(BUILD)/$(1)/core/%.o: Sources/CDcache/%.c $(BUILD)/$(1)/command Makefile | deps
@@ -91,6 +101,15 @@ $(BUILD)/$(1)/tests/%.o: Tests/CDcacheTests/%.c $(BUILD)/$(1)/command Makefile |
 	$$(call say,CC,$$@)
 	@mkdir -p $$(@D)
 	$$(Q)$$($(1)_COMMAND) $$(if $$(WERROR),-Werror) -MMD -MP -c -o $$@ $$<
+
+$(BUILD)/$(1)/histories/%.o: Tests/HistoryTests/%.c $(BUILD)/$(1)/command Makefile | deps
+	$$(call say,CC,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$$($(1)_COMMAND) $$(if $$(WERROR),-Werror) -MMD -MP -c -o $$@ $$<
+
+$(BUILD)/$(1)/history-tests: $$($(1)_CORE) $$($(1)_HISTORIES)
+	$$(call say,LINK,$$@)
+	$$(Q)$$($(1)_COMMAND) $$(if $$(WERROR),-Werror) $$(LDFLAGS) -o $$@ $$^ $(LIBS)
 
 $(BUILD)/$(1)/cdcache-tests: $$($(1)_CORE) $$($(1)_TESTS)
 	$$(call say,LINK,$$@)
@@ -105,7 +124,8 @@ $(BUILD)/$(1)/command: FORCE
 	@mkdir -p $$(@D)
 	@echo '$$($(1)_COMMAND)' | cmp -s - $$@ || echo '$$($(1)_COMMAND)' >$$@
 
--include $$($(1)_CORE:.o=.d) $$($(1)_TESTS:.o=.d) $(BUILD)/$(1)/tests/casefold_filter.d
+-include $$($(1)_CORE:.o=.d) $$($(1)_TESTS:.o=.d) $$($(1)_HISTORIES:.o=.d) \
+	$(BUILD)/$(1)/tests/casefold_filter.d
 endef
 
 FORCE:
@@ -163,7 +183,7 @@ $(BUILD)/benchmarks/%: Benchmarks/%.c $(BUILD)/libdcache.a $(wildcard Benchmarks
 
 # ---- tests ----
 
-check asan tsan warnings benchmarks: WERROR := 1
+check asan tsan warnings benchmarks histories: WERROR := 1
 
 check: $(BUILD)/checked/cdcache-tests $(BUILD)/release/cdcache-tests check-casefold \
 		check-symbols check-headers check-install
@@ -212,21 +232,41 @@ tsan: $(BUILD)/tsan/cdcache-tests
 	@echo "--- C tests, thread sanitizer"
 	$(Q)$(TSAN) $(NO_RANDOM_ADDRESSES) $<
 
+# What the C tests reach of the core; scripts/coverage builds these two, runs them and reports.
+COVERAGE := -O0 -g --coverage -fprofile-update=atomic -fkeep-inline-functions -DDCACHE_COVERAGE
+$(eval $(call configuration,coverage/release,gcc,$(COVERAGE)))
+$(eval $(call configuration,coverage/checked,gcc,$(COVERAGE) -DDCACHE_DEBUG))
+
+coverage: | deps
+	$(Q)MAKE='$(MAKE)' scripts/coverage -o $(abspath $(BUILD))
+
+# Ten million operations in the release build; some more in the checked one, whose threads give way to
+# each other within calls.
+histories: $(BUILD)/release/history-tests $(BUILD)/checked/history-tests
+	@echo "--- histories, release build"
+	$(Q)$(BUILD)/release/history-tests
+	@echo "--- histories, checked build"
+	$(Q)$(BUILD)/checked/history-tests -n 4000000 -u 2000
+
 # The controlled scheduler: the core's own sources, instrumented for the thread sanitizer, on a
 # runtime of ours.
 MODEL_CORE := $(filter-out Sources/CDcache/casefold.c Sources/CDcache/sync/reclaim.c \
 	Sources/CDcache/sync/hooks.c,$(CORE)) Tests/ModelTests/world.c \
-	$(wildcard Tests/ModelTests/scenarios_*.c)
+	$(wildcard Tests/ModelTests/scenarios_*.c) \
+	Tests/HistoryTests/operations.c Tests/HistoryTests/store.c
 MODEL_RUNTIME := $(addprefix Tests/ModelTests/,runtime.c memory.c floor.c explore.c \
-	trace.c tsan.c main.c)
-MODEL_OPTIONS := -std=gnu11 -g $(WARNINGS) -Werror -DDCACHE_MODEL -DDCACHE_DEBUG -Iinclude -ISources/CDcache -ITests/ModelTests
+	trace.c tsan.c main.c) \
+	Tests/HistoryTests/checker.c Tests/HistoryTests/spec.c
+MODEL_OPTIONS := -std=gnu11 -g $(WARNINGS) -Werror -DDCACHE_MODEL -DDCACHE_DEBUG -DLRU_SHARDS=2u \
+	-Iinclude -ISources/CDcache -ITests/ModelTests -ITests/HistoryTests
 MODEL_OBJECTS := $(MODEL_CORE:%.c=$(BUILD)/model/%.o) $(MODEL_RUNTIME:%.c=$(BUILD)/model/%.o)
 
-$(MODEL_CORE:%.c=$(BUILD)/model/%.o): MODEL_OPTIONS += -O1 -fsanitize=thread
+$(MODEL_CORE:%.c=$(BUILD)/model/%.o): MODEL_OPTIONS += -O1 -fsanitize=thread \
+	-include string_calls.h
 $(MODEL_RUNTIME:%.c=$(BUILD)/model/%.o): MODEL_OPTIONS += -O2 -flto=auto
 
 $(BUILD)/model/%.o: %.c Makefile $(HEADERS) $(wildcard Sources/CDcache/*.h Sources/CDcache/*/*.h \
-		Tests/ModelTests/*.h) | deps
+		Tests/ModelTests/*.h Tests/HistoryTests/*.h) | deps
 	$(call say,CC,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(MODEL_OPTIONS) -c -o $@ $<
@@ -253,14 +293,14 @@ model: $(BUILD)/model/model-tests
 
 # Other levels of optimisation see other warnings; a linker that sees all files at once, others yet.
 # clang's needs the linker that goes with clang.
-CLANG := $(shell command -v clang)
-CLANG_LTO := $(if $(CLANG),$(shell command -v "$$(clang -print-prog-name=ld.lld)" >/dev/null && \
+CLANG := $(shell command -v clang || command -v clang-14)
+CLANG_LTO := $(if $(CLANG),$(shell command -v "$$($(CLANG) -print-prog-name=ld.lld)" >/dev/null && \
 	echo -flto))
 $(eval $(call configuration,warnings/gcc-checked,gcc,-O0 -DDCACHE_DEBUG))
 # Inlined across files, gcc takes what a callee fills in for what may be uninitialised.
 $(eval $(call configuration,warnings/gcc-release,gcc,-O3 -flto=auto -Wno-maybe-uninitialized))
-$(eval $(call configuration,warnings/clang-checked,clang,-O0 -DDCACHE_DEBUG))
-$(eval $(call configuration,warnings/clang-release,clang,-O3 $(CLANG_LTO)))
+$(eval $(call configuration,warnings/clang-checked,$(CLANG),-O0 -DDCACHE_DEBUG))
+$(eval $(call configuration,warnings/clang-release,$(CLANG),-O3 $(CLANG_LTO)))
 
 $(BUILD)/warnings/clang-release/%: LDFLAGS += $(if $(CLANG_LTO),-fuse-ld=lld)
 
@@ -344,13 +384,83 @@ format-check: | deps
 	$(CLANG_FORMAT) --dry-run --Werror $(C_SOURCES)
 	$(SWIFT) format lint --strict $(SWIFT_SOURCES)
 
-# The protocol of one parallel lookup, on paper; needs spin, and says so.
-promela:
+# Fuzzers: libFuzzer's, so clang's. What libFuzzer is to watch is the core; the rest is compiled
+# without its instrumentation.
+FUZZ_CLANG := clang-14
+FUZZ_COMMAND = $(FUZZ_CLANG) -std=gnu11 -g -fno-omit-frame-pointer -pthread -ftls-model=initial-exec \
+	$(WARNINGS) -Werror -Iinclude -ISources/CDcache -ITests/FuzzTests -I$(BUILD)/fuzz
+FUZZ_SANITIZE := -fsanitize=address$(,)undefined -fno-sanitize-recover=undefined
+FUZZ_WATCH := -O1 $(FUZZ_SANITIZE) -fsanitize-coverage=inline-8bit-counters$(,)pc-table
+FUZZ_HEADERS := $(HEADERS) $(wildcard Sources/CDcache/*.h Sources/CDcache/*/*.h Tests/FuzzTests/*.h)
+
+# $(call fuzzer,NAME,CORE,OWN,OPTIONS,LIBRARIES): build/fuzz/fuzz_NAME of the core's and its own files.
+define fuzzer
+$(BUILD)/fuzz/$(1)/Sources/%.o: Sources/%.c Makefile $$(FUZZ_HEADERS) | deps
+	$$(call say,CC,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$$(FUZZ_COMMAND) $$(FUZZ_WATCH) $(4) -c -o $$@ $$<
+
+$(BUILD)/fuzz/$(1)/Tests/%.o: Tests/%.c Makefile $$(FUZZ_HEADERS) $(BUILD)/fuzz/unicode_tables.h | deps
+	$$(call say,CC,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$$(FUZZ_COMMAND) -O2 $(4) -c -o $$@ $$<
+
+$(BUILD)/fuzz/fuzz_$(1): $(patsubst %.c,$(BUILD)/fuzz/$(1)/%.o,$(2) $(3))
+	$$(call say,LINK,$$@)
+	$$(Q)$$(FUZZ_COMMAND) $$(FUZZ_SANITIZE) -fsanitize=fuzzer -o $$@ $$^ $(5)
+endef
+
+FUZZ_PROGRAM_CORE := $(filter-out Sources/CDcache/casefold.c Sources/CDcache/sync/reclaim.c \
+	Sources/CDcache/sync/hooks.c,$(CORE))
+FUZZ_PROGRAM := $(addprefix Tests/FuzzTests/,fuzz_program.c program_input.c program_calls.c \
+	program_waits.c oracle.c floor.c)
+FUZZ_NAMES := $(addprefix Tests/FuzzTests/,fuzz_names.c names_tables.c)
+# The instance's thread is the floor's affair.
+FUZZ_FLOOR := -DDCACHE_MODEL -Dpthread_detach=floor_pthread_detach
+$(eval $(call fuzzer,program,$(FUZZ_PROGRAM_CORE),$(FUZZ_PROGRAM),$(FUZZ_FLOOR) -DDCACHE_DEBUG))
+$(eval $(call fuzzer,program_release,$(FUZZ_PROGRAM_CORE),$(FUZZ_PROGRAM),$(FUZZ_FLOOR)))
+$(eval $(call fuzzer,names,$(CORE),$(FUZZ_NAMES),-DDCACHE_DEBUG -DDCACHE_RCU_OUT_OF_LINE,$(LIBS)))
+
+$(BUILD)/fuzz/unicode_tables.h: Tests/FuzzTests/unicode_tables.py Tests/CDcacheTests/casefold_tables_check.py | deps
+	@mkdir -p $(@D)
+	$(Q)python3 $< >$@
+
+# The very objects of model-tests, with other strategies; of clang, libFuzzer's archive alone.
+$(BUILD)/fuzz/schedule/%.o: %.c Makefile $(FUZZ_HEADERS) $(wildcard Tests/ModelTests/*.h) | deps
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(MODEL_OPTIONS) -O2 -flto=auto -c -o $@ $<
+
+$(BUILD)/fuzz/fuzz_schedule: $(BUILD)/fuzz/schedule/Tests/FuzzTests/fuzz_schedule.o \
+		$(filter-out %/explore.o %/trace.o %/main.o,$(MODEL_OBJECTS))
+	$(call say,LINK,$@)
+	$(Q)$(CXX) -O2 -flto=auto -o $@ $^ \
+		"$$($(FUZZ_CLANG) -print-file-name=libclang_rt.fuzzer-x86_64.a)" -pthread -ldl -lm
+
+fuzzers: $(addprefix $(BUILD)/fuzz/fuzz_,program program_release names schedule)
+
+fuzz: fuzzers
+	$(Q)Tests/FuzzTests/run -b $(BUILD)/fuzz
+
+# The protocol of one parallel lookup, on paper.
+promela: | deps
 	Tests/PromelaTests/run
 
-# Takes the core's guards out one by one: does a test notice?
+# Reports that are wrong are listed in scripts/analyze-exceptions.
+analyze: | deps
+	scripts/analyze -j $(JOBS)
+
+# Takes the core's guards out one by one: does a test notice? What the targets above have compiled
+# is not compiled again.
+MUTANTS_SAMPLE := 24
 mutants: | deps
-	Tests/CDcacheTests/run-mutants.sh -b $(abspath $(BUILD))/mutants
+	Tests/CDcacheTests/run-mutants.sh -b $(abspath $(BUILD)) -j $(JOBS)
+
+mutants-sample: | deps
+	Tests/CDcacheTests/run-mutants.sh -b $(abspath $(BUILD)) -j $(JOBS) -s $(MUTANTS_SAMPLE)
+
+broken-checkers: | deps
+	scripts/broken-checkers -b $(abspath $(BUILD)) -j $(JOBS)
 
 clean:
 	rm -rf $(BUILD) .build .build-asan .build-tsan Tests/install/SwiftConsumer/.build

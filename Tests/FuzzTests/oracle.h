@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the tree of names must look like: a plain second implementation of the contracts, for one
+ * call at a time. It knows nothing of chains, buckets, sequences or locks of the core; a search is
+ * a loop over all entries.
+ *
+ * Each entry here belongs to one of the core. oracle_check() compares all that can be seen of the
+ * two. What the contracts leave open (which unused entry is evicted) is taken from the core and
+ * checked against what they forbid.
+ */
+#ifndef DCACHE_FUZZ_ORACLE_H
+#define DCACHE_FUZZ_ORACLE_H
+
+#include "floor.h"
+#include "internal.h"
+
+#define MAX_ENTRIES 200
+#define MAX_INODES 300
+#define MAX_ERRORS 12
+
+struct m_inode {
+	struct inode *real;
+	bool directory;
+	bool foreign; /* of another instance */
+	bool backend; /* has a lookup operation */
+	int refs;
+	int evicted, released; /* times that the core said so */
+	/* Its lock: who holds it, and who waits, first come first served. */
+	int readers;
+	bool writer;
+	int queue[FLOOR_THREADS];
+	int queued;
+};
+
+struct m_name {
+	const char *bytes;
+	size_t len;
+};
+
+struct m_entry {
+	struct dentry *real;
+	struct m_entry *parent; /* itself: a root, or disconnected */
+	char name[DCACHE_NAME_MAX];
+	size_t len;
+	struct m_inode *inode;
+	bool alive; /* not freed */
+	bool gone;  /* the core said that it is freed */
+	bool hashed;
+	bool in_lookup;
+	bool ended; /* its lookup ended with an outcome */
+	bool tried; /* to publish it: it may be on its parent's list */
+	bool busy;  /* somebody is in a call that must find it in-lookup */
+	int refs;
+	int nr_waiters;
+	int owner; /* thread, or -1 */
+	unsigned int changes;
+	struct queue_head *wq;
+	/* The LRU before the call. */
+	int lru_place; /* -1: not on it */
+	bool lru_again;
+	bool lru_unused;
+};
+
+/* A queue head that the program lent to lookups of a thread. */
+struct queue_head {
+	struct wait_queue_head head;
+	int users; /* lookups that are under way, and calls */
+};
+
+/* One less; the last frees it. (fuzz_program.c) */
+void queue_head_put(struct queue_head *head);
+
+/* Of several reasons for which a call may fail, the contracts do not say which it gives. */
+struct errors {
+	int n;
+	int e[MAX_ERRORS];
+};
+
+enum asking_state {
+	ASKING_START,
+	ASKING_PARKED,
+	ASKING_FOUND, /* found is referenced */
+	ASKING_OWN,
+	ASKING_ERROR,
+};
+
+/* What a thread is doing in a call that may sleep. */
+struct actor {
+	bool busy;
+	void (*advance)(int thread); /* as far as it can go now */
+	/* d_alloc_parallel(), also within others */
+	enum asking_state state;
+	struct m_entry *dir;
+	struct m_name name;
+	struct m_entry *holder; /* d_add_ci()'s */
+	struct m_entry *waits;
+	bool told;
+	int error;
+	bool shared; /* the error is another's */
+	struct m_entry *alias, *found;
+	/* a directory's lock */
+	struct m_inode *lock;
+	bool lock_writer, granted;
+};
+
+struct oracle {
+	struct dcache *dc;
+	struct m_entry entries[MAX_ENTRIES];
+	int nr_entries;
+	struct m_inode inodes[MAX_INODES];
+	int nr_inodes;
+	struct actor actors[FLOOR_THREADS];
+	bool folds; /* names are compared without case */
+	bool dying; /* nothing is kept */
+	bool may_evict;
+	uint64_t started, waited, shared, evicted;
+	int unknown_deaths; /* of entries that no call returned: expected */
+	int unknown_gone;   /* seen */
+};
+
+extern struct oracle oracle;
+
+void oracle_begin(void);
+
+struct m_inode *m_inode_new(struct inode *real, bool directory, bool foreign, bool backend);
+void m_inode_put(struct m_inode *inode);
+struct m_entry *m_new(struct dentry *real, struct m_entry *parent, struct m_name name);
+struct m_entry *m_get(struct m_entry *entry);
+void m_put(struct m_entry *entry);
+/* The core's d_release says that it is gone; NULL: one that it never gave out. */
+void m_gone(struct m_entry *entry);
+
+struct m_name m_name_of(const struct m_entry *entry);
+bool m_equal(struct m_name a, struct m_name b);
+struct m_entry *m_hashed(const struct m_entry *dir, struct m_name name);
+struct m_entry *m_in_lookup(const struct m_entry *dir, struct m_name name);
+/* A directory's entry; a file's: any. */
+struct m_entry *m_alias(const struct m_inode *inode);
+bool m_is_ancestor(const struct m_entry *ancestor, const struct m_entry *entry);
+
+void m_unhash(struct m_entry *entry);
+void m_set_inode(struct m_entry *entry, struct m_inode *inode);
+void m_clear_inode(struct m_entry *entry);
+void m_publish(struct m_entry *entry, struct m_inode *inode);
+void m_end(struct m_entry *entry, int error, struct m_entry *alias);
+void m_move(struct m_entry *entry, struct m_entry *parent, struct m_name name);
+
+void add_error(struct errors *errors, int error);
+bool has_error(const struct errors *errors, long error);
+void name_errors(struct errors *errors, const struct qstr *name);
+void dir_errors(struct errors *errors, const struct m_entry *dir);
+/* Of d_add(); @entry: what is to be published. */
+void publish_errors(struct errors *errors, const struct m_entry *entry,
+		    const struct m_inode *inode);
+
+/* Begin to ask for a name, and go on with it: until an answer, or parked. */
+void asking_begin(int thread, struct m_entry *dir, struct m_name name, struct m_entry *holder);
+void asking_step(int thread);
+
+bool m_try_lock(struct m_inode *inode, bool writer);
+/* True: had at once. Otherwise the thread is queued. */
+bool m_lock(int thread, struct m_inode *inode, bool writer);
+void m_unlock(struct m_inode *inode, bool writer);
+
+/* Before a call that may evict. */
+void oracle_before_eviction(void);
+/* What the core freed meanwhile must be what had to be freed, or could. @ordered: nothing but
+ * eviction happened. Returns how many were evicted. */
+size_t oracle_settle(bool ordered);
+void oracle_check(void);
+/* Every name of @names in @dir. */
+void oracle_check_names(const struct m_entry *dir, const struct m_name *names, size_t count);
+void oracle_check_path(const struct m_entry *entry);
+
+#endif /* DCACHE_FUZZ_ORACLE_H */
