@@ -73,7 +73,7 @@ DCACHE_API uint32_t full_name_hash(const struct dentry *dir, const void *bytes, 
  *	   d_make_root(new_inode(...)) needs no check between.
  *
  * The root is never hashed and has itself as its parent. An instance may have several.
- * Return: the entry, or ERR_PTR(-ENOMEM), ERR_PTR(-ENOTDIR).
+ * Return: the entry, or ERR_PTR: -ENOMEM, -ENOTDIR, -EEXIST (the directory has an entry already).
  * Context: may sleep.
  */
 DCACHE_API struct dentry *d_make_root(struct inode *inode);
@@ -134,8 +134,8 @@ DCACHE_API int d_rehash(struct dentry *dentry);
 /**
  * d_delete - the name was removed.
  *
- * If the caller's is the only reference the entry becomes a hashed negative and lets go of its
- * inode; otherwise it is only unhashed, and the other holders keep a positive entry.
+ * If the caller's is the only reference the entry becomes negative and lets go of its inode, and
+ * stays hashed if it was; otherwise it is only unhashed, and the other holders keep a positive entry.
  * Context: may sleep (the inode's evict may run); not in a read section.
  */
 DCACHE_API void d_delete(struct dentry *dentry);

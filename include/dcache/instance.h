@@ -51,7 +51,7 @@ struct dcache_options {
 struct dcache_stats {
 	uint64_t entries;		/**< entries alive */
 	uint64_t negatives;		/**< of these, hashed and without an inode */
-	uint64_t unused;		/**< of these, kept with no reference */
+	uint64_t unused;		/**< of these, on the list of those without a reference */
 	uint64_t in_lookup;		/**< of these, being asked for now */
 	uint64_t inodes;		/**< inodes alive */
 	uint64_t pending_frees;		/**< objects waiting for a grace period */

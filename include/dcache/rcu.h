@@ -8,7 +8,8 @@
  * that waits for the end of sections.
  *
  * A section costs a few nanoseconds and no shared cache line. One that lasts keeps all freed
- * memory of the process's caches from being given back.
+ * memory of the process's caches from being given back. If a thread ends in a section, the section
+ * ends with it.
  */
 #ifndef DCACHE_RCU_H
 #define DCACHE_RCU_H
