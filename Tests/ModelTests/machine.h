@@ -140,6 +140,8 @@ void block(void);
 
 bool is_watched(const void *at);
 void watch_static_variables(void);
+/* Setup has ended. @first_run: of this scenario. */
+void check_static_variables(bool first_run);
 /* NULL: none was ever there. */
 struct block *block_of(const void *at);
 /* What freed memory at @at held is of no account for the state any more. */

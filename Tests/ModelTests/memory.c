@@ -53,6 +53,44 @@ struct cell *cell_of(const void *at)
 	return cell;
 }
 
+/*
+ * Static words that the scenario's threads have written, and what they were after setup. A run must
+ * begin like any other, or the states of two runs are not comparable, and no schedule can be replayed.
+ */
+static struct {
+	const uint32_t *word;
+	uint32_t value;
+	bool known;
+} written[1024];
+static int nr_written;
+
+static void note_static(const uint32_t *word)
+{
+	int i;
+
+	for (i = 0; i < nr_written && written[i].word != word; i++)
+		;
+	if (i < nr_written || nr_written == sizeof(written) / sizeof(written[0]))
+		return;
+	written[nr_written].word = word;
+	written[nr_written++].known = false;
+}
+
+void check_static_variables(bool first_run)
+{
+	int i;
+
+	if (first_run)
+		nr_written = 0;
+	for (i = 0; i < nr_written; i++) {
+		if (!written[i].known)
+			written[i].value = *written[i].word;
+		written[i].known = true;
+		if (written[i].value != *written[i].word)
+			fail("a static variable that setup does not set: %s", place_name(written[i].word));
+	}
+}
+
 static void note_value(const void *at)
 {
 	const uint32_t *word = (const uint32_t *)((uintptr_t)at & ~(uintptr_t)3);
@@ -64,6 +102,8 @@ static void note_value(const void *at)
 	}
 	cell = cell_of(word);
 	if (cell->value != *word) {
+		if (!in_region(at))
+			note_static(word);
 		memory_hash -= mix((uintptr_t)word * 31 + cell->value);
 		cell->value = *word;
 		memory_hash += mix((uintptr_t)word * 31 + cell->value);

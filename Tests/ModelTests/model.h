@@ -22,6 +22,7 @@ struct scenario {
 	int threads;
 	/* Small enough to be searched without a bound? */
 	enum { NO, IN_SECONDS, IN_MINUTES } unbounded;
+	/* Sets every static variable that the threads change. */
 	void (*setup)(void);
 	void (*run[MODEL_MAX_THREADS])(void);
 	/* All threads have ended: check, and take down. */

@@ -435,6 +435,7 @@ static void begin(const struct scenario *which, long fail_allocation)
 
 void model_run(const struct scenario *which, long fail_allocation)
 {
+	static const struct scenario *last_scenario;
 	int i;
 
 	begin(which, 0);
@@ -445,6 +446,8 @@ void model_run(const struct scenario *which, long fail_allocation)
 		scenario->setup();
 	if (fail_allocation)
 		model_fail_allocation(fail_allocation);
+	check_static_variables(which != last_scenario);
+	last_scenario = which;
 	for (i = 0; i < nr_blocks; i++)
 		blocks[i].private = false;
 	memory_hash = order_hash = 0;

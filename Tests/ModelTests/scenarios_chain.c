@@ -277,7 +277,7 @@ static void finish_below(void)
 SCENARIO(a_path_leads_through_what_is_new) = {
 	.covers = "H35",
 	.threads = 2,
-	.unbounded = IN_SECONDS,
+	.unbounded = IN_MINUTES,
 	.setup = setup_below,
 	.run = { move_below_what_is_new, walk_up },
 	.finish = finish_below,

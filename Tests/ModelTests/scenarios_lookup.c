@@ -340,7 +340,7 @@ static void finish_one_succeeded(void)
 SCENARIO(two_add_one_name) = {
 	.covers = "U1",
 	.threads = 2,
-	.unbounded = IN_SECONDS,
+	.unbounded = IN_MINUTES,
 	.setup = world_setup,
 	.run = { add_plain, add_plain },
 	.finish = finish_one_succeeded,

@@ -116,7 +116,7 @@ static void finish_no_loop(void)
 SCENARIO(two_directories_into_each_other) = {
 	.covers = "H1 H46",
 	.threads = 2,
-	.unbounded = IN_SECONDS,
+	.unbounded = IN_MINUTES,
 	.setup = setup_two_dirs,
 	.run = { move_first_into_second, move_second_into_first },
 	.finish = finish_no_loop,
@@ -225,7 +225,7 @@ static void look_up_inline(void)
 SCENARIO(an_inline_name_is_replaced_and_copied) = {
 	.covers = "H40 H41",
 	.threads = 2,
-	.unbounded = IN_SECONDS,
+	.unbounded = IN_MINUTES,
 	.setup = setup_inline,
 	.run = { rename_inline, copy_inline },
 	.finish = world_finish,

@@ -150,7 +150,7 @@ static void finish_given(void)
 SCENARIO(a_waiter_gets_what_is_gone_again) = {
 	.covers = "H10 H17",
 	.threads = 2,
-	.unbounded = IN_SECONDS,
+	.unbounded = IN_MINUTES,
 	.setup = setup_owned_and_dir,
 	.run = { splice_and_drop, ask_for_the_directory },
 	.finish = finish_given,
