@@ -7,6 +7,7 @@
 #	make asan, make tsan	the C tests under sanitizers; asan-swift, tsan-swift: the Swift tests
 #	make model		the C core under the controlled scheduler (Tests/ModelTests)
 #	make histories		ten million random concurrent operations, checked for linearizability
+#	make verify		the long versions of what proves something (docs/verification.md)
 #	make warnings		-O0 and -O3 -flto, gcc and clang, no warning allowed
 #	make analyze		gcc's, clang's and cppcheck's static analysers over the core
 #	make mutants		takes guards out of the core, one at a time: does a test notice?
@@ -65,17 +66,19 @@ PARALLEL = $(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)
 
 .SUFFIXES:
 .DELETE_ON_ERROR:
-.PHONY: all run test check asan tsan model histories coverage analyze mutants mutants-sample broken-checkers promela fuzz fuzzers asan-swift tsan-swift warnings format format-check \
-	check-symbols check-headers check-install check-casefold check-swift check-swift-consumer \
-	check-command benchmarks install uninstall deps clean FORCE
+.PHONY: all run test verify check asan tsan model histories coverage analyze mutants mutants-sample \
+	broken-checkers promela fuzz fuzzers asan-swift tsan-swift warnings format format-check \
+	check-symbols check-headers check-install check-casefold check-hazards check-swift \
+	check-swift-consumer check-command benchmarks install uninstall deps clean FORCE
 
 all: $(BUILD)/libdcache.so $(BUILD)/libdcache.a
 
 # ---- what must be there ----
 
 # These goals install what is missing; all others only say so.
-INSTALLING := deps run test check asan tsan model analyze mutants mutants-sample broken-checkers promela fuzz fuzzers histories coverage warnings asan-swift tsan-swift check-swift \
-	check-swift-consumer check-command format format-check
+INSTALLING := deps run test verify check asan tsan model analyze mutants mutants-sample \
+	broken-checkers promela fuzz fuzzers histories coverage warnings asan-swift tsan-swift \
+	check-swift check-swift-consumer check-command format format-check
 deps:
 	@scripts/install-deps $(if $(filter $(INSTALLING),$(MAKECMDGOALS)),,--check) \
 		$(if $(filter format%,$(MAKECMDGOALS)),--format) \
@@ -285,9 +288,9 @@ model: $(BUILD)/model/model-tests
 	$(Q)$(MODEL) -b 1 -s 1
 	$(Q)$(MODEL) -b 1 -w 1 -g 1
 	$(Q)$(MODEL) -b -1 -u 1
-	$(Q)$(MODEL) -r 13000 -s 3 -w 1 -g 2
-	$(Q)$(MODEL) -p 7000 -s 3 -w 1 -g 2 -d 3
-	$(Q)$(MODEL) -p 7000 -s 3 -w 1 -g 2 -d 5
+	$(Q)$(MODEL) -r 6000 -s 3 -w 1 -g 2
+	$(Q)$(MODEL) -p 2500 -s 3 -w 1 -g 2 -d 3
+	$(Q)$(MODEL) -p 2500 -s 3 -w 1 -g 2 -d 5
 	$(Q)$(MODEL) -F -b 1 oom
 	$(Q)$(MODEL) -F -r 1000 -s 2 oom
 
@@ -354,35 +357,6 @@ check-swift-consumer: | deps
 check-command: | deps
 	$(need_swift)
 	$(SWIFT) run -c release dcache resolve include
-
-test: | deps
-	$(need_swift)
-	$(PARALLEL) warnings
-	$(PARALLEL) check
-	$(PARALLEL) asan
-	$(PARALLEL) tsan
-	$(PARALLEL) model
-	$(MAKE) --no-print-directory check-command
-	$(MAKE) --no-print-directory check-swift-consumer
-	$(MAKE) --no-print-directory asan-swift
-	$(MAKE) --no-print-directory tsan-swift
-	$(MAKE) --no-print-directory check-swift
-
-# ---- layout ----
-
-C_SOURCES = $(HEADERS) $(shell find Sources Tests Benchmarks -name '.build*' -prune -o \
-	-name '*.[ch]' -type f -print)
-SWIFT_SOURCES = Package.swift $(shell find Sources Tests -name '.build*' -prune -o \
-	-name '*.swift' -print | grep -v Tests/CompileFail/)
-
-format: | deps
-	$(CLANG_FORMAT) -i $(C_SOURCES)
-	$(SWIFT) format format --in-place $(SWIFT_SOURCES)
-
-format-check: | deps
-	$(need_swift)
-	$(CLANG_FORMAT) --dry-run --Werror $(C_SOURCES)
-	$(SWIFT) format lint --strict $(SWIFT_SOURCES)
 
 # Fuzzers: libFuzzer's, so clang's. What libFuzzer is to watch is the core; the rest is compiled
 # without its instrumentation.
@@ -461,6 +435,66 @@ mutants-sample: | deps
 
 broken-checkers: | deps
 	scripts/broken-checkers -b $(abspath $(BUILD)) -j $(JOBS)
+
+# docs/verification.md's table, made from the tests themselves.
+check-hazards:
+	scripts/hazard-table --check docs/verification.md
+
+test: | deps
+	$(need_swift)
+	$(PARALLEL) warnings
+	$(PARALLEL) check
+	$(PARALLEL) asan
+	$(PARALLEL) tsan
+	$(PARALLEL) model
+	$(PARALLEL) histories
+	$(PARALLEL) fuzz
+	$(MAKE) --no-print-directory coverage
+	$(MAKE) --no-print-directory analyze
+	$(MAKE) --no-print-directory promela
+	$(MAKE) --no-print-directory mutants-sample
+	$(MAKE) --no-print-directory broken-checkers
+	$(MAKE) --no-print-directory check-hazards
+	$(MAKE) --no-print-directory check-command
+	$(MAKE) --no-print-directory check-swift-consumer
+	$(MAKE) --no-print-directory asan-swift
+	$(MAKE) --no-print-directory tsan-swift
+	$(MAKE) --no-print-directory check-swift
+
+# The long versions of what proves something; about an hour and a half on two processors.
+verify: | deps
+	$(PARALLEL) model
+	$(MODEL) -b -1 -u 2 -t 900
+	$(MODEL) -b 3 -t 60
+	$(MODEL) -b 2 -s 1 -t 60
+	$(MODEL) -b 2 -w 1 -g 1 -t 60
+	$(MODEL) -r 120000 -s 3 -w 1 -g 2
+	$(MODEL) -p 50000 -s 3 -w 1 -g 2 -d 3
+	$(MODEL) -p 50000 -s 3 -w 1 -g 2 -d 5
+	$(MODEL) -F -r 20000 -s 2 -g 1 oom
+	$(PARALLEL) histories
+	$(BUILD)/release/history-tests -s 300
+	$(PARALLEL) fuzzers
+	Tests/FuzzTests/run -b $(BUILD)/fuzz -t 600
+	Tests/PromelaTests/run -l
+	$(MAKE) --no-print-directory mutants
+	$(MAKE) --no-print-directory broken-checkers
+
+# ---- layout ----
+
+C_SOURCES = $(HEADERS) $(shell find Sources Tests Benchmarks -name '.build*' -prune -o \
+	-name '*.[ch]' -type f -print)
+SWIFT_SOURCES = Package.swift $(shell find Sources Tests -name '.build*' -prune -o \
+	-name '*.swift' -print | grep -v Tests/CompileFail/)
+
+format: | deps
+	$(CLANG_FORMAT) -i $(C_SOURCES)
+	$(SWIFT) format format --in-place $(SWIFT_SOURCES)
+
+format-check: | deps
+	$(need_swift)
+	$(CLANG_FORMAT) --dry-run --Werror $(C_SOURCES)
+	$(SWIFT) format lint --strict $(SWIFT_SOURCES)
 
 clean:
 	rm -rf $(BUILD) .build .build-asan .build-tsan Tests/install/SwiftConsumer/.build

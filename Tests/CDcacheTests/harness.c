@@ -13,8 +13,6 @@
 
 static struct test *first_test;
 static _Atomic int failures;
-static pthread_mutex_t report_lock = PTHREAD_MUTEX_INITIALIZER;
-static char report[4096];
 
 void test_register(struct test *test)
 {
@@ -36,44 +34,32 @@ const struct test *test_first(void)
 
 bool test_check(bool ok, const char *file, int line, const char *format, ...)
 {
+	char what[512];
 	va_list args;
-	size_t used;
 
 	if (ok)
 		return true;
-	atomic_fetch_add(&failures, 1);
-	pthread_mutex_lock(&report_lock);
-	used = strlen(report);
-	if (used < sizeof(report) - 1) {
-		int len = snprintf(report + used, sizeof(report) - used, "%s:%d: ", file, line);
-
-		if (len > 0 && used + (size_t)len < sizeof(report)) {
-			used += (size_t)len;
-			va_start(args, format);
-			len = vsnprintf(report + used, sizeof(report) - used, format, args);
-			va_end(args);
-			used += (size_t)len < sizeof(report) - used ? (size_t)len : 0;
-			if (used < sizeof(report) - 1)
-				strcpy(report + used, "\n");
-		}
+	/* At once: a crash may follow. Not all: a loop may go on. */
+	if (atomic_fetch_add(&failures, 1) < 32) {
+		va_start(args, format);
+		vsnprintf(what, sizeof(what), format, args);
+		va_end(args);
+		fprintf(stderr, "%s:%d: %s\n", file, line, what);
 	}
-	pthread_mutex_unlock(&report_lock);
 	return false;
 }
 
 static void test_usual_cpus(void);
 
-int test_run(const struct test *test, char *text, size_t size)
+int test_run(const struct test *test)
 {
 	atomic_store(&failures, 0);
-	report[0] = 0;
 	test->run();
 #ifdef DCACHE_DEBUG
 	gates_reset();
 	dc_fail_allocation(0);
 #endif
 	test_usual_cpus();
-	snprintf(text, size, "%s", report);
 	return atomic_load(&failures);
 }
 

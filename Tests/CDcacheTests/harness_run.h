@@ -8,7 +8,7 @@
 struct test;
 
 const struct test *test_first(void);
-/* Run one test in this process. Return: the number of failed checks; @text tells of them. */
-int test_run(const struct test *test, char *text, size_t size);
+/* Run one test in this process. Return: the number of failed checks, which are printed. */
+int test_run(const struct test *test);
 
 #endif /* DCACHE_TESTS_HARNESS_RUN_H */

@@ -28,12 +28,7 @@ static bool selected(const struct test *test, char **patterns, int n)
 
 static bool run_here(const struct test *test)
 {
-	char text[4096];
-	int failed = test_run(test, text, sizeof(text));
-
-	if (failed)
-		fprintf(stderr, "%s", text);
-	return !failed;
+	return !test_run(test);
 }
 
 static volatile pid_t running;

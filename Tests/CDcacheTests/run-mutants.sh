@@ -1,193 +1,65 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# Does the test suite notice when a guard of the core is missing?
+# Do the tests and the controlled scheduler notice when a guard of the core is missing?
 #
-#	run-mutants.sh [-k] [-b DIR] [PATTERN...]
+#	run-mutants.sh [-k] [-a] [-j JOBS] [-b DIR] [-s N [-S SEED]] [PATTERN...]
 #
 # Each mutants/NAME.patch takes one guard out of a copy of the core. Its head says
 #
-#	Row:	the hazards or contracts that the guard is for
-#	Guard:	what is taken out, and why that is a bug
-#	Build:	how to build it: checked, release, asan or tsan
-#	Tests:	the tests, by name, one of which must fail then (and all of which pass without it)
-#	Tries:	how often to run them before giving up; 1 unless given. More than 1 means that the
-#		bug needs a race that no gate can force.
+#	Row:		the hazards or contracts that the guard is for
+#	Guard:		what is taken out, and why that is a bug
+#	Witness:	what goes wrong then, as the killers below see it
+#	Build:		how to build it for the tests: checked, release, asan or tsan
+#	Tests:		the tests, by name, one of which must fail then
+#	Dies:		what the failing test says: an extended regular expression
+#	Tries:		how often to run them before giving up; 1 unless given. More than 1 means that
+#			the bug needs a race that no gate can force.
+#	Scenario:	a scenario of Tests/ModelTests that must fail then, and how to search it: the
+#			options of model-tests. Not there: the mutant needs no second thread, or the
+#			README says why no scenario can show it.
+#	Sees:		what the controlled scheduler reports: an extended regular expression
 #
-# A mutant is killed if one of its tests fails, hangs (10 seconds) or makes a sanitizer speak. The
-# script fails if a mutant survives, if a patch does not apply or compile, or if a test fails on the
-# core as it is. With PATTERNs only the mutants whose file name holds one of them are tried.
-# -k: keep the copies. -b DIR: where to build; /tmp/dcache-mutants.USER unless given.
+# A mutant has Tests, or a Scenario, or both, and is killed if each that it has fails in the way that
+# its head says. So a test that fails for another reason (a helper that was too slow, say) kills
+# nothing. The same tests and scenarios must pass on the core as it is.
+#
+# With PATTERNs only the mutants whose file name holds one of them are tried; -s N: N of them, chosen
+# by SEED, which is printed, and new each time unless given. -j: how many at once. -k: keep the copies.
+# -b DIR: where make builds the core as it is; what is there already is used. The copies are in
+# DIR/mutants. -a: try every scenario, in several ways, and say which would do; nothing passes or fails.
 set -u
 cd "$(dirname "$0")"
 here=$PWD
 root=$(cd ../.. && pwd)
-build=${TMPDIR:-/tmp}/dcache-mutants.$(id -u)
+base=${TMPDIR:-/tmp}/dcache-mutants.$(id -u)
 keep=no
-while getopts kb: option; do
+all=no
+jobs=$(nproc)
+sample=0
+seed=
+while getopts akb:j:s:S: option; do
 	case $option in
+	a) all=yes keep=yes ;;
+	b) base=$OPTARG ;;
+	j) jobs=$OPTARG ;;
 	k) keep=yes ;;
-	b) build=$OPTARG ;;
+	s) sample=$OPTARG ;;
+	S) seed=$OPTARG ;;
 	*) exit 2 ;;
 	esac
 done
 shift $((OPTIND - 1))
-mkdir -p "$build" || exit 2
+mkdir -p "$base/mutants" || exit 2
+base=$(cd "$base" && pwd)
+copies=$base/mutants
+. mutants/build.sh
 
-export DCACHE_TEST_TIMEOUT=${DCACHE_TEST_TIMEOUT:-10} DCACHE_TEST_PATIENCE=${DCACHE_TEST_PATIENCE:-3}
+export DCACHE_TEST_TIMEOUT=${DCACHE_TEST_TIMEOUT:-8} DCACHE_TEST_PATIENCE=${DCACHE_TEST_PATIENCE:-3}
 export ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1
 export TSAN_OPTIONS=halt_on_error=1
-libs='-lpthread -lurcu-bp -lurcu-common -lutf8proc'
 
-# Older thread sanitizers do not start where addresses are very random.
-no_random=$(setarch -R true 2>/dev/null && echo setarch -R)
-
-compiler()
-{
-	local sanitize='-fno-omit-frame-pointer'
-
-	case $1 in
-	checked) sanitize='-DDCACHE_DEBUG' ;;
-	release) sanitize='-O2' ;;
-	asan) sanitize+=' -DDCACHE_DEBUG -DDCACHE_RCU_OUT_OF_LINE -fsanitize=address,undefined' ;;
-	tsan) sanitize+=' -DDCACHE_DEBUG -fsanitize=thread' ;;
-	*) return 1 ;;
-	esac
-	echo "gcc -std=gnu11 -O1 -g -w -pthread -ftls-model=initial-exec $sanitize"
-}
-
-# compile MODE CORE OBJECTS SOURCE...: CORE is the directory with Sources/CDcache and include
-compile()
-{
-	local mode=$1 core=$2 objects=$3 source jobs=0
-
-	shift 3
-	mkdir -p "$objects"
-	for source; do
-		$(compiler "$mode") -I"$core/Sources/CDcache" -I"$core/include" -c "$source" \
-			-o "$objects/$(basename "$source" .c).o" || touch "$objects/failed" &
-		if [ $((++jobs % 2)) = 0 ]; then
-			wait
-		fi
-	done
-	wait
-	! [ -e "$objects/failed" ]
-}
-
-core_sources()
-{
-	find "$1/Sources/CDcache/" -name '*.c'
-}
-
-# The core as it is, and the tests, once a mode.
-base()
-{
-	local mode=$1
-
-	[ -e "$build/$mode/ready" ] && return 0
-	rm -rf "${build:?}/$mode"
-	compile "$mode" "$root" "$build/$mode/core" $(core_sources "$root") &&
-		compile "$mode" "$root" "$build/$mode/tests" "$here"/harness.c "$here"/main.c \
-			"$here"/test_[!c]*.c "$here"/test_contracts_*.c &&
-		$(compiler "$mode") "$build/$mode"/core/*.o "$build/$mode"/tests/*.o \
-			-o "$build/$mode/tests-of-core" $libs &&
-		touch "$build/$mode/ready"
-}
-
-field()
-{
-	sed -n "1,/^---/s/^$2:[[:space:]]*//p" "$1"
-}
-
-run_tests()
-{
-	local program=$1 prefix=
-
-	shift
-	case $program in
-	*/tsan/*) prefix=$no_random ;;
-	esac
-	$prefix "$program" "$@"
-}
-
-# How the tests failed, in a word, from their output.
-how()
-{
-	if grep -q 'Sanitizer: [A-Za-z]' "$1"; then
-		grep -o 'Sanitizer: [A-Za-z][A-Za-z-]*\( race\)\?' "$1" | head -1 | cut -d' ' -f2-
-	elif grep -q 'runtime error' "$1"; then
-		echo 'undefined behaviour'
-	elif grep -q 'broken rule' "$1"; then
-		grep -o 'broken rule: [^(]*' "$1" | head -1
-	elif grep -q 'did not end in time' "$1"; then
-		echo 'hang'
-	elif grep -q '\.c:[0-9]*: ' "$1"; then
-		echo 'failed check'
-	else
-		echo 'crash'
-	fi
-}
-
-mutant()
-{
-	local patch=$1 name mode tests tries copy log object sources touched try
-	name=$(basename "$patch" .patch)
-	mode=$(field "$patch" Build)
-	tests=$(field "$patch" Tests)
-	tries=$(field "$patch" Tries)
-	copy=$build/$mode/$name
-	log=$copy/log
-
-	base "$mode" || { echo "$name: the core does not compile"; return 1; }
-	if [ ! -e "$build/$mode/passed-${tests//[^a-z0-9]/_}" ]; then
-		run_tests "$build/$mode/tests-of-core" $tests >"$build/$mode/log" 2>&1 || {
-			echo "$name: fails on the core as it is: $tests"
-			return 1
-		}
-		touch "$build/$mode/passed-${tests//[^a-z0-9]/_}" 2>/dev/null
-	fi
-
-	rm -rf "$copy"
-	mkdir -p "$copy/Sources"
-	cp -r "$root/Sources/CDcache" "$copy/Sources/CDcache"
-	rm -f "$copy/Sources/CDcache/include"
-	cp -r "$root/include" "$copy/include"
-	if ! patch -s -p1 -d "$copy" <"$patch" >"$log" 2>&1; then
-		echo "$name: the patch does not apply"
-		return 1
-	fi
-	# A patched header may be inlined anywhere.
-	touched=$(sed -n 's|^+++ b/||p' "$patch" | sed 's/[[:space:]].*//')
-	if echo "$touched" | grep -q '\.h$'; then
-		sources=$(core_sources "$copy")
-	else
-		sources=$(for object in $touched; do echo "$copy/$object"; done)
-	fi
-	if ! compile "$mode" "$copy" "$copy/objects" $sources; then
-		echo "$name: does not compile"
-		return 1
-	fi
-	for object in "$build/$mode"/core/*.o; do
-		[ -e "$copy/objects/$(basename "$object")" ] || ln -s "$object" "$copy/objects/"
-	done
-	mkdir -p "$copy/bin"
-	$(compiler "$mode") "$copy"/objects/*.o "$build/$mode"/tests/*.o -o "$copy/bin/tests" $libs || {
-		echo "$name: does not link"
-		return 1
-	}
-
-	for try in $(seq "${tries:-1}"); do
-		if ! run_tests "$copy/bin/tests" $tests >"$log" 2>&1; then
-			printf '%-44s %-8s %-8s %s: %s\n' "$name" "$(field "$patch" Row)" "$mode" \
-				"$(grep -o 'FAIL [a-z0-9_]*' "$log" | head -1 | cut -c6-)" "$(how "$log")"
-			[ $keep = yes ] || rm -rf "$copy"
-			return 0
-		fi
-	done
-	printf '%-44s %-8s %-8s SURVIVED\n' "$name" "$(field "$patch" Row)" "$mode"
-	[ $keep = yes ] || rm -rf "$copy"
-	return 1
-}
+# ---- what is to be tried ----
 
 selected()
 {
@@ -203,24 +75,193 @@ selected()
 	return 1
 }
 
-# What was built before is of no use if the core or a test is newer.
-for mode in checked release asan tsan; do
-	if [ -e "$build/$mode/ready" ] &&
-		[ -n "$(find "$root/Sources/CDcache/" "$root/include" "$here" -maxdepth 2 -name '*.[ch]' \
-			-newer "$build/$mode/ready" -print -quit)" ]; then
-		rm -rf "${build:?}/$mode"
-	fi
-done
+names=$(for patch in mutants/*.patch; do
+	name=$(basename "$patch" .patch)
+	! selected "$name" "$@" || echo "$name"
+done)
+if [ "$sample" != 0 ]; then
+	seed=${seed:-$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}
+	names=$(for name in $names; do
+		echo "$(echo "$seed $name" | sha256sum | cut -c1-16) $name"
+	done | sort | head -n "$sample" | cut -d' ' -f2 | sort)
+	echo "A sample of $(echo $names | wc -w) mutants, seed $seed. The same again: -s $sample -S $seed"
+fi
+[ -n "$names" ] || { echo 'No such mutant.'; exit 2; }
 
-killed=0
-failed=0
-for patch in "$here"/mutants/*.patch; do
-	selected "$(basename "$patch")" "$@" || continue
-	if mutant "$patch"; then
-		killed=$((killed + 1))
+# ---- the core as it is ----
+
+modes=$(for name in $names; do
+	[ -z "$(field "mutants/$name.patch" Tests)" ] || field "mutants/$name.patch" Build
+	[ -z "$(field "mutants/$name.patch" Scenario)" ] || echo model
+done | sort -u)
+[ $all = no ] || modes=model
+build_base $modes || exit 1
+
+# ---- one mutant ----
+
+# Runs the mutant's tests. Says: OK or not, the test that failed, seconds.
+kill_by_tests()
+{
+	local copy=$1 patch=$2 mode tests tries dies began try failed
+	mode=$(field "$patch" Build)
+	tests=$(field "$patch" Tests)
+	tries=$(field "$patch" Tries)
+	dies=$(field "$patch" Dies)
+
+	build_copy $mode "$copy" >"$copy/log" 2>&1 || { echo "FAIL does not compile|"; return; }
+	began=$(now)
+	for try in $(seq "${tries:-1}"); do
+		run_tests $mode "$copy/$mode-program" $tests >"$copy/log-tests" 2>&1 && continue
+		failed=$(sed -n 's/^FAIL \([a-z0-9_]*\) .*/\1/p' "$copy/log-tests" | head -n 1)
+		if [ -z "$failed" ]; then
+			echo "FAIL the test program ends|$(since $began)"
+		elif [ -n "$dies" ] && grep -Eq -- "$dies" "$copy/log-tests"; then
+			echo "OK $failed ($mode)|$(since $began)"
+		else
+			echo "FAIL $failed ($mode) fails, but not with $dies|$(since $began)"
+		fi
+		return
+	done
+	echo "FAIL SURVIVES $tests ($mode)|$(since $began)"
+}
+
+# The same by its scenario.
+kill_by_scenario()
+{
+	local copy=$1 patch=$2 scenario sees began
+	scenario=$(field "$patch" Scenario)
+	sees=$(field "$patch" Sees)
+
+	build_copy model "$copy" >"$copy/log" 2>&1 || { echo "FAIL does not compile|"; return; }
+	began=$(now)
+	if run_scenario "$copy/model-program" $scenario >"$copy/log-model" 2>&1; then
+		echo "FAIL SURVIVES $scenario|$(since $began)"
+	elif [ -n "$sees" ] && grep -E '^FAIL ' "$copy/log-model" | grep -Eq -- "$sees"; then
+		echo "OK $scenario|$(since $began)"
 	else
-		failed=$((failed + 1))
+		echo "FAIL $scenario fails, but not with $sees|$(since $began)"
 	fi
+}
+
+# Writes one line of the table to COPY.result; the first word is OK or FAIL.
+mutant()
+{
+	local name=$1 patch=$here/mutants/$1.patch copy=$copies/$1 by_test='OK |' by_scenario='OK |'
+
+	copy_sources "$copy"
+	if ! apply "$copy" "$patch" >"$copy/log" 2>&1; then
+		echo "FAIL|$name|$(field "$patch" Row)|the patch does not apply|||" >"$copy.result"
+		return
+	fi
+	[ -z "$(field "$patch" Tests)" ] || by_test=$(kill_by_tests "$copy" "$patch")
+	[ -z "$(field "$patch" Scenario)" ] || by_scenario=$(kill_by_scenario "$copy" "$patch")
+	if [ -z "$(field "$patch" Tests)$(field "$patch" Scenario)" ]; then
+		by_test='FAIL nothing is to kill it|'
+	elif [ -z "$(field "$patch" Witness)" ]; then
+		by_test='FAIL no witness|'
+	fi
+	case $by_test$by_scenario in
+	*FAIL*) echo -n 'FAIL|' ;;
+	*) echo -n 'OK|' ;;
+	esac >"$copy.result"
+	echo "$name|$(field "$patch" Row)|${by_test#* }|${by_scenario#* }" >>"$copy.result"
+	[ $keep = yes ] || rm -rf "$copy"
+}
+
+# Which scenarios would kill it, searched in which way, and with what report?
+try_all()
+{
+	local name=$1 patch=$here/mutants/$1.patch copy=$copies/$1 way
+
+	copy_sources "$copy"
+	if ! apply "$copy" "$patch" >"$copy/log" 2>&1 || ! build_copy model "$copy" >"$copy/log" 2>&1; then
+		echo "$name|does not apply or compile" >"$copy.result"
+		return
+	fi
+	for way in '-b 1' '-b 1 -s 1' '-b 2' '-r 5000 -s 3' '-p 5000 -s 3' '-F -b 1 oom'; do
+		timeout 300 "$copy/model-program" -t 4 $way | sed -n 's/^FAIL //p' >"$copy/ways"
+		sed "s/^/$name|$way|/" "$copy/ways"
+		[ ! -s "$copy/ways" ] || break
+	done >"$copy.result"
+	[ -s "$copy.result" ] || echo "$name|none" >"$copy.result"
+	rm -rf "$copy"
+}
+
+if [ $all = yes ]; then
+	for name in $names; do
+		in_turn try_all $name
+	done
+	wait
+	for name in $names; do
+		cat "$copies/$name.result"
+	done
+	exit 0
+fi
+
+# ---- the tests and scenarios pass on the core as it is ----
+
+passed=0
+failed=0
+
+# A long search is cut off: that the core holds in all of it is for make model to say.
+unchanged_scenario()
+{
+	timeout 60 "$base/model/model-tests" -t 8 "${@:2}" "$1" >"$copies/log-$(echo "$@" | tr ' ' _)" \
+		2>&1 || echo "$@" >>"$copies/unchanged"
+}
+
+unchanged_tests()
+{
+	local mode=$1
+
+	shift
+	run_tests $mode "$base/$mode/cdcache-tests" "$@" >"$copies/log-$mode" 2>&1 ||
+		grep '^FAIL' "$copies/log-$mode" | sed "s/\$/ ($mode)/" >>"$copies/unchanged"
+}
+
+rm -f "$copies/unchanged" "$copies"/log-*
+for mode in $modes; do
+	if [ $mode = model ]; then
+		while read -r scenario; do
+			in_turn unchanged_scenario $scenario
+		done < <(for name in $names; do
+			field "mutants/$name.patch" Scenario
+		done | sort -u)
+		continue
+	fi
+	in_turn unchanged_tests $mode $(for name in $names; do
+		[ "$(field "mutants/$name.patch" Build)" != $mode ] || field "mutants/$name.patch" Tests
+	done | tr ' ' '\n' | sort -u)
 done
-echo "$killed killed, $failed not"
-[ $failed = 0 ] && [ $killed -gt 0 ]
+wait
+if [ -e "$copies/unchanged" ]; then
+	sed 's/^/fails on the core as it is: /' "$copies/unchanged"
+	failed=$(wc -l <"$copies/unchanged")
+fi
+
+for name in $names; do
+	rm -f "$copies/$name.result"
+	in_turn mutant $name
+done
+wait
+
+# ---- the table ----
+
+{
+	echo 'mutant|rows|killed by test (build)|s|killed by scenario|s'
+	for name in $names; do
+		[ -e "$copies/$name.result" ] || echo "FAIL|$name|||||" >"$copies/$name.result"
+		sed 's/^[A-Z]*|//' "$copies/$name.result"
+	done
+} | column -t -s '|' -o ' | '
+for name in $names; do
+	case $(<"$copies/$name.result") in
+	OK*) passed=$((passed + 1)) ;;
+	*)
+		echo "NOT KILLED: $name"
+		failed=$((failed + 1))
+		;;
+	esac
+done
+echo "$passed passed, $failed failed"
+[ $failed = 0 ]

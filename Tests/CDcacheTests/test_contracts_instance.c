@@ -4,6 +4,7 @@
 #define _GNU_SOURCE /* pthread_setattr_default_np() */
 #endif
 #include "harness.h"
+#include "internal.h"
 
 #define COLD NAME("cold")
 
@@ -325,6 +326,67 @@ TEST(shrinking_spares_once_what_was_used_again, "shrink_dcache")
 	CHECK_EQ(tree_stats(&tree).evicted, 100);
 	CHECK_EQ(shrink_dcache(tree.dc, 1), 0);
 	CHECK_EQ(shrink_dcache(tree.dc, 0), 0);
+	tree_end(&tree);
+}
+
+static unsigned int lru_shard_of(const struct dentry *dentry)
+{
+	return d_flags(dentry) >> DCACHE_LRU_SHARD_SHIFT;
+}
+
+/* An unused entry whose LRU shard is @shard, or any if that is -1, named by the first letter from
+ * *@letter on; *@letter: the letter behind it. */
+static struct qstr add_to_shard(struct tree *tree, int *shard, const char **letter)
+{
+	for (;;) {
+		struct qstr name = qstr_init((*letter)++, 1);
+		struct dentry *dentry = tree_add(tree, tree->root, &name, INODE_REGULAR);
+		bool right = *shard < 0 || lru_shard_of(dentry) == (unsigned int)*shard;
+
+		*shard = *shard < 0 ? (int)lru_shard_of(dentry) : *shard;
+		if (!right)
+			d_drop(dentry);
+		dput(dentry);
+		if (right)
+			return name;
+	}
+}
+
+TEST(what_is_used_after_it_was_spared_is_spared_again, "shrink_dcache")
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				      "!$%&()=?+*~#-_.:,;<>|@";
+	struct tree tree = tree_begin(NULL, NULL);
+	const char *letter = letters;
+	int shard = -1, round, i;
+	struct qstr used = add_to_shard(&tree, &shard, &letter), other;
+
+	for (i = 0; i < 2; i++)
+		dput(d_lookup(tree.root, &used));
+	for (round = 0; round < 2; round++) {
+		other = add_to_shard(&tree, &shard, &letter);
+		CHECK_EQ(shrink_dcache(tree.dc, 1), 1);
+		CHECK(!d_lookup(tree.root, &other));
+		dput(d_lookup(tree.root, &used));
+		CHECK_EQ(tree_stats(&tree).entries, 2);
+	}
+	tree_end(&tree);
+}
+
+TEST(what_was_freed_is_given_back_by_itself, "dcache_barrier")
+{
+	struct tree tree = tree_begin(NULL, NULL);
+	int i;
+
+	/* The first time, the instance's thread may not have fallen asleep yet. */
+	for (i = 0; i < 4; i++) {
+		struct dentry *dentry = tree_add(&tree, tree.root, NAME("n"), INODE_REGULAR);
+
+		d_drop(dentry);
+		dput(dentry);
+		CHECK(EVENTUALLY(!tree_stats(&tree).pending_frees));
+		usleep(1000);
+	}
 	tree_end(&tree);
 }
 

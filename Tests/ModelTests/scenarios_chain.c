@@ -12,9 +12,9 @@ static struct dentry *front;	/* named @first, before "n" and @still on the chain
 static void setup_chain(void)
 {
 	world_setup();
-	first = world_name_beside(NAME("n"), 0);
-	still = world_name_beside(NAME("n"), 1);
-	third = world_name_beside(NAME("n"), 2);
+	first = world_name(NAME("n"), true, 0);
+	still = world_name(NAME("n"), true, 1);
+	third = world_name(NAME("n"), true, 2);
 	dput(world_add(world.root, &still, INODE_REGULAR));
 	world.entry = world_add(world.root, NAME("n"), INODE_REGULAR);
 	front = world_add(world.root, &first, INODE_DIRECTORY);
@@ -85,7 +85,8 @@ SCENARIO(a_drop_and_an_addition_to_one_chain) = {
 
 static void move_front(void)
 {
-	struct dentry *dentry = d_alloc(world.root, NAME("elsewhere"));
+	const struct qstr elsewhere = world_name(NAME("n"), false, 0);
+	struct dentry *dentry = d_alloc(world.root, &elsewhere);
 	struct dentry *alias;
 
 	MODEL_CHECK(!IS_ERR(dentry));

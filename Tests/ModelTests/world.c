@@ -68,7 +68,7 @@ void world_setup_file(void)
 	world.inode = d_inode(world.entry);
 }
 
-struct qstr world_name_beside(const struct qstr *like, int nth)
+struct qstr world_name(const struct qstr *like, bool same_chain, int nth)
 {
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyz";
 	struct qstr asked = *like, name;
@@ -80,7 +80,7 @@ struct qstr world_name_beside(const struct qstr *like, int nth)
 	for (i = 0; letters[i]; i++) {
 		name = qstr_init(&letters[i], 1);
 		MODEL_CHECK(!d_hash_name(world.root, &name));
-		if (hash_bucket(world.dc, world.root->d_dirno, name.hash) == chain &&
+		if ((hash_bucket(world.dc, world.root->d_dirno, name.hash) == chain) == same_chain &&
 		    letters[i] != *(const char *)like->name && !nth--)
 			return name;
 	}

@@ -46,7 +46,8 @@ struct inode *world_inode(enum inode_type type);
 /* Add @name to @parent, hashed, positive; returned referenced. */
 struct dentry *world_add(struct dentry *parent, const struct qstr *name, enum inode_type type);
 
-/* The @nth of the names of one letter that share @like's chain in the root, and are not @like. */
-struct qstr world_name_beside(const struct qstr *like, int nth);
+/* The @nth of the names of one letter that share @like's chain in the root, or do not, and are not
+ * @like. */
+struct qstr world_name(const struct qstr *like, bool same_chain, int nth);
 
 #endif /* DCACHE_MODEL_WORLD_H */

@@ -3,6 +3,24 @@
  * What lookup.pml shows, and the guards that each can be taken out of it. `run` reads this list: a
  * guard's line names the property that must fail without it, and whether it is of the core as it is
  * (now) or of the design for issue 5 (future). Properties L1 and L2 stand at lookup.pml's end.
+ *
+ * The rows of the hazards that guards are for:
+ *
+ *	H1	FIRST_COMPARED SEQ_REREAD SEQ_FIRST ADD_IN_WINDOW WINDOW_LASTS FLAG_OFF_FIRST
+ *	H3	ODD_WAITED WINDOW_ENDS
+ *	H7	JOIN_LOOKS NEXT_READ DONE_LAST DONE_SEEN
+ *	H10	MOVE_IN_WINDOW MOVE_ENDS_TARGET
+ *	H11	PUT_LOOKS REFUSED_AT_ONCE
+ *	H12	WORD_COMPARED WORD_SET_FIRST WAKES_ALL
+ *	H13	DIR_LOCK
+ *	H15	REFUSED_AT_ONCE
+ *	H16	WAITER_REF DEAD_SEEN UNHASHED_DEAD GRACE_PERIOD
+ *	H17	OUTCOME_SHARED ALIAS_REF WAITER_MATCHES
+ *	H20	CANCEL_UNLINKS CANCEL_WAITS CANCEL_PUTS CANCEL_AT_ONCE
+ *	H21	PUT_LOOKS
+ *	H22	OVERTAKEN OVERTAKEN_END MARK_FIRST MARK_LOCKED TABLE_FIRST
+ *	H34	GRACE_PERIOD
+ *	H46	FOUND_TWICE
  */
 #define S1 1 /* one owner: nobody begins a lookup while another's is on the chain */
 #define S2 2 /* one hashed entry of the name */
@@ -50,3 +68,4 @@
 #define CANCEL_WAITS	34	/* S5 future: or, if it is off it, waits to be let go */
 #define CANCEL_PUTS	35	/* S7 future: and puts what it then gets */
 #define CANCEL_AT_ONCE	36	/* S4 future: place, waiters' count and reference go in one hold */
+#define REFUSED_AT_ONCE	37	/* S4 now: the same of a waiter that is refused for a cycle */

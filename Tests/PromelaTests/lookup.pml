@@ -18,9 +18,14 @@
  * three askers that is the only change. Without FUTURE there is no giving up, and a change to the
  * name excludes lookups (i_rwsem), so it is one step.
  *
+ * A waiter may be one in d_add_ci(), counted before it queues, which may be refused meanwhile.
+ *
  * Left out: memory order (steps come one after the other and all see them so; stale reads are for
- * Tests/ModelTests); other names, so rename_seq, strangers on chains, shared queues (H14), add_ci
- * and cycles of waits; other outcomes than those above; allocation; i_lock, and in what order locks
+ * Tests/ModelTests); other names, so rename_seq, strangers on chains, shared queues (H14), the rest
+ * of d_add_ci() and what makes a cycle of waits; memory that comes back while a read section of its
+ * time is open, so that a chain's first node is the same and yet another: grace periods exclude it. The
+ * read section that the core leaves to allocate, or to wait for a bucket, goes on here: the core then
+ * looks at the chain anew. Other outcomes than those above; allocation; i_lock, and in what order locks
  * are taken; the test for a vacant name when an entry is added, a diagnosis (U1), here S2. Askers
  * ask once, so nobody is shown not to starve. What is done under d_lock or a bucket's lock, and of
  * which others can see one store, is one step; so is a load with what follows from it alone. To
@@ -32,6 +37,7 @@
  *	here			in the core
  *	again, search		alloc_parallel(): A1, A2; in_lookup_insert(): A3
  *	join, doze, match	join_lookup(): A4, W1; sleeper_sleep(); d_match()
+ *	holder			park_holder()
  *	C1, end, wake		hash_entry(), move_entry(); lookup_unhash(); lookup_wake(): C2-C4
  *	put_it, put, kill	dput(), put_slow(), kill()
  *	drop, evict		d_drop(), and the d_lookup() before it; lru_shrink(), dentry_kill()
@@ -226,13 +232,30 @@ join:	atomic {
 		fi;
 		when(!d[e].par_lookup && !without(JOIN_LOOKS), goto match);
 		SAFE(S4, d[e].head);
-		d[e].nr_waiters++; d[e].queue = d[e].queue | 1 << me;
+		d[e].nr_waiters++;
+		if
+		:: !FUTURE && !canceller -> canceller = true; goto holder
+		:: true
+		fi;
+		d[e].queue = d[e].queue | 1 << me;
 		w[me].linked = true; waiting++;
 		if
 		:: FUTURE && !canceller -> canceller = true; mood = IMPATIENT
 		:: true
 		fi;
 		goto doze						/* W1 */
+	}
+holder:	atomic {							/* d_add_ci() */
+		!d[e].locked -> SEE(e);
+		canceller = false;
+		when(!d[e].par_lookup, goto match);
+		if
+		:: SAFE(S4, d[e].head); d[e].queue = d[e].queue | 1 << me;
+			w[me].linked = true; waiting++; goto doze
+		:: d[e].nr_waiters--; over = true;			/* a cycle */
+			when(without(REFUSED_AT_ONCE), goto put_it);
+			put(e); goto out
+		fi
 	}
 sleep:	if
 	:: atomic { w[me].done || without(DONE_SEEN) -> goto done }
