@@ -4,10 +4,10 @@
  *
  * The scenarios, the core and the runtime are those of Tests/ModelTests, the very same object files;
  * this file is linked instead of the strategies there (explore.c) and of what prints traces
- * (trace.c), so a schedule that is found here is one that model-tests replays. For that the core is not instrumented for coverage, and coverage
- * of its branches would tell little anyway: a scenario runs the same code in each schedule. What
- * differs is who saw whose store, and where one thread stood when another went on. So the runtime's
- * events are turned into libFuzzer's extra counters:
+ * (trace.c), so a schedule that is found here is one that model-tests replays. For that the core is
+ * not instrumented for coverage, and coverage of its branches would tell little anyway: a scenario
+ * runs the same code in each schedule. What differs is who saw whose store, and where one thread
+ * stood when another went on. So the runtime's events are turned into libFuzzer's extra counters:
  *
  *	- an access to a word by one thread after a store to it by another: the two places;
  *	- a switch: the place where a thread stood, and the first access of the one that goes on;

@@ -14,7 +14,8 @@
  * PCT	the thread with the highest priority goes on; at depth - 1 random steps the running one
  *	gets the lowest (Burckhardt et al., "A Randomized Scheduler with Probabilistic Guarantees of
  *	Finding Bugs", ASPLOS 2010).
- * bytes	a fuzzer's input, one byte a choice.
+ *
+ * Tests/FuzzTests/fuzz_schedule.c is another strategy, in place of this file.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -128,11 +129,6 @@ static int choose(int n, int preferred)
 	return choice->taken;
 }
 
-static int by_bytes(int n)
-{
-	return nr_choices < options->nr_bytes ? options->bytes[nr_choices] % n : 0;
-}
-
 static int pct_pick(int n)
 {
 	int best = 0, i;
@@ -176,9 +172,6 @@ int choose_thread(int n, bool current_can, uint64_t state, int current)
 		case STRATEGY_PCT:
 			taken = pct_pick(n);
 			break;
-		case STRATEGY_BYTES:
-			taken = by_bytes(n);
-			break;
 		default:
 			break;
 		}
@@ -196,11 +189,8 @@ static int choose_rare(int n, int *left)
 
 	if (!*left)
 		return 0;
-	if (nr_choices < prefix)
-		;
-	else if (options->strategy == STRATEGY_BYTES)
-		taken = by_bytes(n);
-	else if (options->strategy == STRATEGY_RANDOM || options->strategy == STRATEGY_PCT)
+	if (nr_choices >= prefix &&
+	    (options->strategy == STRATEGY_RANDOM || options->strategy == STRATEGY_PCT))
 		taken = random_next() % 4 ? 0 : (int)(random_next() % (uint64_t)n);
 	taken = choose(n, taken);
 	*left -= taken != 0;
@@ -341,8 +331,7 @@ void model_explore(const struct scenario *scenario, const struct model_options *
 		run_once(scenario);
 		if (run.steps > expected_steps)
 			expected_steps = run.steps;
-		if (result->failed || opts->strategy == STRATEGY_REPLAY ||
-		    opts->strategy == STRATEGY_BYTES)
+		if (result->failed || opts->strategy == STRATEGY_REPLAY)
 			break;
 		if (opts->strategy == STRATEGY_DFS) {
 			if (!backtrack()) {

@@ -62,7 +62,7 @@ void model_note(const char *text);
 
 /* ---- for main.c ---- */
 
-enum strategy { STRATEGY_DFS, STRATEGY_RANDOM, STRATEGY_PCT, STRATEGY_REPLAY, STRATEGY_BYTES };
+enum strategy { STRATEGY_DFS, STRATEGY_RANDOM, STRATEGY_PCT, STRATEGY_REPLAY };
 
 struct model_options {
 	enum strategy strategy;
@@ -76,8 +76,6 @@ struct model_options {
 	double seconds;			/* stop after so long; 0: never */
 	long fail_allocation;
 	const char *replay;
-	const unsigned char *bytes;	/* the schedule, for a fuzzer */
-	size_t nr_bytes;
 	bool trace;
 };
 
