@@ -426,7 +426,7 @@ analyze: | deps
 
 # Takes the core's guards out one by one: does a test notice? What the targets above have compiled
 # is not compiled again.
-MUTANTS_SAMPLE := 24
+MUTANTS_SAMPLE := 16
 mutants: | deps
 	Tests/CDcacheTests/run-mutants.sh -b $(abspath $(BUILD)) -j $(JOBS)
 
