@@ -334,15 +334,16 @@ check-swift: | deps
 	$(SWIFT) format lint --strict $(SWIFT_SOURCES)
 	$(SWIFT) test --skip-build --disable-xctest
 
+# Not the C tests, which asan and tsan run.
 asan-swift: | deps
 	$(need_swift)
 	$(ASAN) $(SWIFT) test --disable-xctest --sanitize=address --scratch-path .build-asan \
-		-Xswiftc -use-ld=lld
+		-Xswiftc -use-ld=lld --skip CTests
 
 tsan-swift: | deps
 	$(need_swift)
 	$(TSAN) $(NO_RANDOM_ADDRESSES) \
-		$(SWIFT) test --disable-xctest --sanitize=thread --scratch-path .build-tsan
+		$(SWIFT) test --disable-xctest --sanitize=thread --scratch-path .build-tsan --skip CTests
 
 # A package that depends on this one.
 check-swift-consumer: | deps
