@@ -378,14 +378,43 @@ TEST(what_was_freed_is_given_back_by_itself, "dcache_barrier")
 	struct tree tree = tree_begin(NULL, NULL);
 	int i;
 
-	/* The first time, the instance's thread may not have fallen asleep yet. */
-	for (i = 0; i < 4; i++) {
-		struct dentry *dentry = tree_add(&tree, tree.root, NAME("n"), INODE_REGULAR);
+	for (i = 0; i < 100; i++) {
+		uint64_t until = test_now_ns() + test_patience_ns();
 
-		d_drop(dentry);
-		dput(dentry);
-		CHECK(EVENTUALLY(!tree_stats(&tree).pending_frees));
-		usleep(1000);
+		iput(new_inode(tree.dc, 1, INODE_REGULAR, NULL, NULL));
+		/* Without a pause, so that the next is freed while the thread falls asleep. */
+		while (tree_stats(&tree).pending_frees && test_now_ns() < until)
+			;
+		if (!CHECK(!tree_stats(&tree).pending_frees))
+			break;
+		/* Sometimes when it is asleep. */
+		usleep(i % 10 ? 0 : 1000);
+	}
+	tree_end(&tree);
+}
+
+static _Atomic int slowly_released;
+
+static void release_slowly(struct inode *inode)
+{
+	(void)inode;
+	usleep(20000);
+	atomic_fetch_add(&slowly_released, 1);
+}
+
+TEST(a_barrier_waits_for_what_is_being_released, "dcache_barrier")
+{
+	static const struct inode_operations ops = { .release = release_slowly };
+	struct tree tree = tree_begin(NULL, NULL);
+	int i;
+
+	atomic_store(&slowly_released, 0);
+	for (i = 1; i <= 5; i++) {
+		iput(new_inode(tree.dc, 1, INODE_REGULAR, &ops, NULL));
+		/* Long enough for the instance's thread to have begun. */
+		usleep(8000);
+		dcache_barrier(tree.dc);
+		CHECK_EQ(atomic_load(&slowly_released), i);
 	}
 	tree_end(&tree);
 }

@@ -303,7 +303,17 @@ static void look_up_again(void)
 
 static void shrink_all(void)
 {
-	shrink_dcache(world.dc, 8);
+	world.result[model_thread()] = (long)shrink_dcache(world.dc, 8);
+}
+
+/* Those that were in use again were not evicted. */
+static void finish_evicted(void)
+{
+	struct dcache_stats stats;
+
+	dcache_get_stats(world.dc, &stats);
+	MODEL_CHECK(stats.evicted == (uint64_t)(world.result[0] + world.result[1] + world.result[2]));
+	world_finish();
 }
 
 SCENARIO(an_eviction_and_lookups_that_publish_again) = {
@@ -311,7 +321,7 @@ SCENARIO(an_eviction_and_lookups_that_publish_again) = {
 	.threads = 3,
 	.setup = setup_unused,
 	.run = { shrink_all, look_up_again, look_up_again },
-	.finish = world_finish,
+	.finish = finish_evicted,
 };
 
 /* Two neighbours on one list of unused entries. */
@@ -337,6 +347,56 @@ SCENARIO(neighbours_on_the_list_of_unused_entries) = {
 	.threads = 3,
 	.setup = setup_two_unused,
 	.run = { drop_neighbour, put_entry, shrink_all },
+	.finish = finish_evicted,
+};
+
+/* An entry that its backend no longer vouches for is dropped while others evict. */
+static int never_valid(struct dentry *dentry, unsigned int flags)
+{
+	(void)dentry;
+	(void)flags;
+	return 0;
+}
+
+static const struct dentry_operations never_valid_ops = { .d_revalidate = never_valid };
+
+static struct dentry *find_nothing(struct inode *dir, struct dentry *dentry, unsigned int flags)
+{
+	(void)dir;
+	(void)flags;
+	return d_splice_alias(NULL, dentry);
+}
+
+static const struct inode_operations find_nothing_ops = { .lookup = find_nothing };
+
+static void setup_doubtful(void)
+{
+	struct dentry *dentry;
+
+	world_setup();
+	dput(world.root);
+	world.root_inode = new_inode(world.dc, 1, INODE_DIRECTORY, &find_nothing_ops, NULL);
+	world.root = d_make_root(world.root_inode);
+	dentry = d_alloc(world.root, NAME("n"));
+	MODEL_CHECK(!IS_ERR(dentry));
+	d_set_d_op(dentry, &never_valid_ops);
+	MODEL_CHECK(!d_add(dentry, world_inode(INODE_REGULAR)));
+	dput(dentry);
+}
+
+static void resolve_doubtful(void)
+{
+	struct dentry *dentry = lookup_one_unlocked(world.root, NAME("n"), 0);
+
+	MODEL_CHECK(!IS_ERR(dentry) && d_is_negative(dentry));
+	dput(dentry);
+}
+
+SCENARIO(a_doubtful_entry_is_dropped_and_evicted) = {
+	.covers = "H16 H34",
+	.threads = 2,
+	.setup = setup_doubtful,
+	.run = { resolve_doubtful, shrink_all },
 	.finish = world_finish,
 };
 
