@@ -261,6 +261,7 @@ MODEL_RUNTIME := $(addprefix Tests/ModelTests/,runtime.c memory.c floor.c explor
 	trace.c tsan.c main.c) \
 	Tests/HistoryTests/checker.c Tests/HistoryTests/spec.c
 MODEL_OPTIONS := -std=gnu11 -g $(WARNINGS) -Werror -DDCACHE_MODEL -DDCACHE_DEBUG -DLRU_SHARDS=2u \
+	-Dpthread_detach=model_pthread_detach \
 	-Iinclude -ISources/CDcache -ITests/ModelTests -ITests/HistoryTests
 MODEL_OBJECTS := $(MODEL_CORE:%.c=$(BUILD)/model/%.o) $(MODEL_RUNTIME:%.c=$(BUILD)/model/%.o)
 

@@ -287,6 +287,7 @@ static struct dentry *kill(struct dentry *dentry)
 	if (parent == dentry)
 		parent = NULL;
 	iput(inode);
+	DC_POINT(DC_K4, dentry);
 	dc_call_rcu(&dc->reclaim, &dentry->d_rcu, dentry_free);
 	/* The last touch of the instance, but for the parent's sake. */
 	atomic_fetch_sub_explicit(&dc->nr_dentry, 1, memory_order_release);

@@ -334,12 +334,13 @@ static unsigned int lru_shard_of(const struct dentry *dentry)
 	return d_flags(dentry) >> DCACHE_LRU_SHARD_SHIFT;
 }
 
-/* An unused entry whose LRU shard is @shard, or any if that is -1, named by the first letter from
- * *@letter on; *@letter: the letter behind it. */
-static struct qstr add_to_shard(struct tree *tree, int *shard, const char **letter)
+/* An unused entry whose LRU shard is @shard, or any if that is -1. Its name is made in @bytes, from the
+ * number *@next on; *@next: one more. */
+static struct qstr add_to_shard(struct tree *tree, int *shard, char bytes[12], int *next)
 {
 	for (;;) {
-		struct qstr name = qstr_init((*letter)++, 1);
+		int len = snprintf(bytes, 12, "n%d", (*next)++);
+		struct qstr name = qstr_init(bytes, (size_t)len);
 		struct dentry *dentry = tree_add(tree, tree->root, &name, INODE_REGULAR);
 		bool right = *shard < 0 || lru_shard_of(dentry) == (unsigned int)*shard;
 
@@ -354,17 +355,15 @@ static struct qstr add_to_shard(struct tree *tree, int *shard, const char **lett
 
 TEST(what_is_used_after_it_was_spared_is_spared_again, "shrink_dcache")
 {
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-				      "!$%&()=?+*~#-_.:,;<>|@";
 	struct tree tree = tree_begin(NULL, NULL);
-	const char *letter = letters;
-	int shard = -1, round, i;
-	struct qstr used = add_to_shard(&tree, &shard, &letter), other;
+	char used_bytes[12], other_bytes[12];
+	int shard = -1, next = 0, round, i;
+	struct qstr used = add_to_shard(&tree, &shard, used_bytes, &next), other;
 
 	for (i = 0; i < 2; i++)
 		dput(d_lookup(tree.root, &used));
 	for (round = 0; round < 2; round++) {
-		other = add_to_shard(&tree, &shard, &letter);
+		other = add_to_shard(&tree, &shard, other_bytes, &next);
 		CHECK_EQ(shrink_dcache(tree.dc, 1), 1);
 		CHECK(!d_lookup(tree.root, &other));
 		dput(d_lookup(tree.root, &used));
@@ -392,6 +391,50 @@ TEST(what_was_freed_is_given_back_by_itself, "dcache_barrier")
 	}
 	tree_end(&tree);
 }
+
+#ifdef DCACHE_DEBUG
+
+TEST(what_is_put_as_the_thread_falls_asleep_wakes_it, "dcache_barrier")
+{
+	struct tree tree = tree_begin(NULL, NULL);
+	struct gate gate;
+
+	gate_arm(&gate, DC_R1, &tree.dc->reclaim, 1);
+	/* It may be asleep already. */
+	iput(new_inode(tree.dc, 1, INODE_REGULAR, NULL, NULL));
+	REQUIRE(gate_wait(&gate, 1));
+	iput(new_inode(tree.dc, 1, INODE_REGULAR, NULL, NULL));
+	gate_open(&gate);
+	CHECK(EVENTUALLY(!tree_stats(&tree).pending_frees));
+	tree_end(&tree);
+}
+
+static void *put_entry(void *dentry)
+{
+	dput(dentry);
+	return NULL;
+}
+
+TEST(an_instance_let_go_of_stays_to_the_end_of_the_last_put, "dcache_release")
+{
+	long before = dc_live_allocations();
+	struct tree tree = tree_begin(NULL, NULL);
+	pthread_t thread;
+	struct gate gate;
+
+	dcache_release(tree.dc);
+	gate_arm(&gate, DC_K4, tree.root, 1);
+	thread = test_thread(put_entry, tree.root);
+	REQUIRE(gate_wait(&gate, 1));
+	usleep(100000);
+	/* The instance and its two tables. */
+	CHECK(dc_live_allocations() - before >= 3);
+	gate_open(&gate);
+	test_join(thread);
+	CHECK(EVENTUALLY(dc_live_allocations() == before));
+}
+
+#endif
 
 static _Atomic int slowly_released;
 

@@ -72,6 +72,17 @@ bool dc_read_ongoing(void)
 
 void dc_synchronize_rcu(void)
 {
+	uint64_t open[MODEL_MAX_THREADS];
+	int i;
+
+	for (i = 0; i < nr_threads; i++)
+		open[i] = fibers[i].sections ? fibers[i].section : 0;
+	for (i = 0; i < nr_threads; i++) {
+		while (open[i] && fibers[i].sections && fibers[i].section == open[i])
+			dc_spin_hint();
+	}
+	for (i = 0; in_fibers && i < nr_clocks; i++)
+		join(unlock_clocks[i]);
 }
 
 /* Those whose grace period has ended; @all: none is left for later. */
@@ -114,8 +125,8 @@ void dc_call_rcu(struct reclaim *reclaim, struct reclaim_head *head,
 	struct callback *callback = &callbacks[nr_callbacks];
 	int i;
 
-	(void)reclaim;
 	settle();
+	check_alive(reclaim, sizeof(*reclaim), "a deferred free");
 	if (nr_callbacks == MAX_CALLBACKS)
 		fail("too many pending callbacks");
 	callback->head = head;
@@ -352,10 +363,29 @@ void model_note(const char *text)
 
 /* ---- deferred freeing, as reclaim.h has it ---- */
 
+/* Of the instance that was made last; a scenario may play its thread. */
+static struct reclaim *instance;
+static bool (*instance_idle)(struct reclaim *reclaim);
+static bool in_hurry;
+
 int reclaim_start(struct reclaim *reclaim, bool (*idle)(struct reclaim *))
 {
-	(void)reclaim;
-	(void)idle;
+	instance = reclaim;
+	instance_idle = idle;
+	in_hurry = false;
+	return 0;
+}
+
+void model_instance_thread(void)
+{
+	while (!instance_idle(instance))
+		dc_spin_hint();
+}
+
+/* Instead of the C library's, by the compiler's options: nobody waits for the thread. */
+int pthread_detach(pthread_t thread)
+{
+	(void)thread;
 	return 0;
 }
 
@@ -381,13 +411,13 @@ void reclaim_stop(struct reclaim *reclaim)
 
 void reclaim_hurry(struct reclaim *reclaim)
 {
-	(void)reclaim;
+	in_hurry |= reclaim == instance;
+	writes++;
 }
 
 bool reclaim_in_hurry(const struct reclaim *reclaim)
 {
-	(void)reclaim;
-	return false;
+	return reclaim == instance && in_hurry;
 }
 
 bool reclaim_is_self(const struct reclaim *reclaim)
@@ -399,5 +429,8 @@ bool reclaim_is_self(const struct reclaim *reclaim)
 uint64_t reclaim_pending(const struct reclaim *reclaim)
 {
 	(void)reclaim;
+	/* What is no longer pending was counted by who freed it, with release. */
+	if (in_fibers)
+		join(clocks[nr_threads]);
 	return (uint64_t)nr_callbacks;
 }

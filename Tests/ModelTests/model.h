@@ -51,6 +51,8 @@ void model_fail_allocation(long nth);
 /* From here on in this run a broken rule of the core (DC_RULE) is no failure: what a release build
  * makes of the misuse is looked at. */
 void model_rules_may_break(void);
+/* Be the thread of the instance that was made last, until it has freed an instance let go of. */
+void model_instance_thread(void);
 /* The running thread: 0 .. threads - 1, or MODEL_MAX_THREADS in setup and finish. */
 int model_thread(void);
 /* Blocks of memory that are not freed. */

@@ -435,6 +435,27 @@ SCENARIO(two_add_to_a_full_cache) = {
 	.finish = finish_full,
 };
 
+/* ---- an instance that is let go of ---- */
+
+static void let_go(void)
+{
+	dcache_release(world.dc);
+}
+
+static void put_the_last(void)
+{
+	dput(world.entry);
+	dput(world.root);
+}
+
+/* That nothing is left is looked at after each run. */
+SCENARIO(an_instance_is_let_go_of) = {
+	.covers = "release",
+	.threads = 3,
+	.setup = world_setup_file,
+	.run = { put_the_last, let_go, model_instance_thread },
+};
+
 /* ---- an entry in use stays what it is ---- */
 
 static void delete_found(void)

@@ -26,8 +26,10 @@ enum dc_point {
 	DC_K1,	/* last put: locks dropped and retaken */
 	DC_K2,	/* ... marked dead */
 	DC_K3,	/* ... before it leaves its parent's child list */
+	DC_K4,	/* ... about to be freed after a grace period, still counted */
 	DC_S1,	/* shrinker: taken off the LRU, not yet disposed of */
 	DC_M1,	/* move: unhashed at the old name, not yet hashed at the new */
+	DC_R1,	/* instance's thread: found nothing to free, about to sleep */
 	DC_NR_POINTS
 };
 

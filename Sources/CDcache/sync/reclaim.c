@@ -102,6 +102,7 @@ static void wait_for_work(struct reclaim *reclaim)
 	    !atomic_load_explicit(&reclaim->stop, memory_order_seq_cst)) {
 		bool hurry = kick & KICK_HURRY;
 
+		DC_POINT(DC_R1, reclaim);
 		dc_futex_wait(&reclaim->kick, kick,
 			      hurry ? dc_now_ns() + 2 * RECLAIM_GATHER_NS : DC_NO_DEADLINE);
 	}
