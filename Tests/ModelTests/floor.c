@@ -378,8 +378,13 @@ int reclaim_start(struct reclaim *reclaim, bool (*idle)(struct reclaim *))
 
 void model_instance_thread(void)
 {
-	while (!instance_idle(instance))
+	/* What comes late comes at last: this is who frees. */
+	for (;;) {
+		run_callbacks(true);
+		if (instance_idle(instance))
+			return;
 		dc_spin_hint();
+	}
 }
 
 /* Instead of the C library's, by the compiler's options: nobody waits for the thread. */
