@@ -244,6 +244,24 @@ struct dcache_stats tree_stats(const struct tree *tree)
 
 unsigned int test_nr_waiters(struct dentry *dentry)
 {
+	const struct wait_queue_entry *entry;
+	unsigned int nr = 0;
+	struct wait_queue *wq;
+
+	d_lock(dentry);
+	if (d_flags(dentry) & DCACHE_PAR_LOOKUP) {
+		wq = wait_queue_of(dentry->d_wait);
+		dc_lock(&wq->lock);
+		for (entry = atomic_load(&wq->first); entry; entry = entry->next)
+			nr += entry->dentry == dentry;
+		dc_unlock(&wq->lock);
+	}
+	d_unlock(dentry);
+	return nr;
+}
+
+unsigned int test_nr_counted(struct dentry *dentry)
+{
 	unsigned int nr;
 
 	d_lock(dentry);

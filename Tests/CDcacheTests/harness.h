@@ -128,8 +128,10 @@ struct dentry *tree_add(struct tree *tree, struct dentry *parent, const struct q
 			int type);
 struct dcache_stats tree_stats(const struct tree *tree);
 
-/* Threads that are parked on an in-lookup entry. Takes its d_lock. */
+/* Threads that are on the queue of an in-lookup entry, and those that count as its waiters, which one of
+ * d_add_ci() does before it is on the queue. Both take the entry's d_lock. */
 unsigned int test_nr_waiters(struct dentry *dentry);
+unsigned int test_nr_counted(struct dentry *dentry);
 /* Does somebody sleep for the entry's d_lock, or for the in-lookup bucket of (@parent, @name)? */
 bool test_sleepers_on_lock(const struct dentry *dentry);
 bool test_sleepers_on_bucket(const struct dentry *parent, const struct qstr *name);

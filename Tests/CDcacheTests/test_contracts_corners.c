@@ -536,7 +536,7 @@ static void end_before_it_is_waited_for(bool cycle)
 	}
 	dc_lock(&tree.dc->wait_graph_lock);
 	atomic_store(&first.go, true);
-	CHECK(EVENTUALLY(test_nr_waiters(b) == 1));
+	CHECK(EVENTUALLY(test_nr_counted(b) == 1));
 	CHECK_EQ(d_lookup_fail(b, -EACCES), 0);
 	dc_unlock(&tree.dc->wait_graph_lock);
 	test_join(threads[0]);
