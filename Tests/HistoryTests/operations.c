@@ -571,7 +571,10 @@ void act_delete(struct lane *lane, unsigned int i)
 	note(lane, stamp(), OP_DELETE, held->cell, held->entry, 0);
 }
 
-void act_rehash(struct lane *lane, unsigned int i)
+/* Hash a held entry again by @publish; @otherwise: what it means if that is refused, and not since the
+ * name is taken. */
+static void publish_again(struct lane *lane, unsigned int i, int (*publish)(struct dentry *),
+			  int otherwise)
 {
 	const struct held *held = &lane->held[i];
 	struct inode *dir = d_inode(cell_parent(held->cell));
@@ -581,32 +584,28 @@ void act_rehash(struct lane *lane, unsigned int i)
 		return;
 	inode_lock(dir);
 	call(lane);
-	err = d_rehash(held->dentry);
+	err = publish(held->dentry);
 	note(lane, stamp(),
 	     !err	      ? OP_REHASH
 	     : err == -EEXIST ? OP_TAKEN
-			      : OP_REHASH_ENDED,
+			      : otherwise,
 	     held->cell, held->entry, 0);
 	inode_unlock(dir);
 }
 
+void act_rehash(struct lane *lane, unsigned int i)
+{
+	publish_again(lane, i, d_rehash, OP_REHASH_ENDED);
+}
+
+static int add_nothing(struct dentry *dentry)
+{
+	return d_add(dentry, NULL);
+}
+
 void act_add_again(struct lane *lane, unsigned int i)
 {
-	const struct held *held = &lane->held[i];
-	struct inode *dir = d_inode(cell_parent(held->cell));
-	int err;
-
-	if (is_directory(held->entry))
-		return;
-	inode_lock(dir);
-	call(lane);
-	err = d_add(held->dentry, NULL);
-	note(lane, stamp(),
-	     !err	      ? OP_REHASH
-	     : err == -EEXIST ? OP_TAKEN
-			      : OP_REFUSED,
-	     held->cell, held->entry, 0);
-	inode_unlock(dir);
+	publish_again(lane, i, add_nothing, OP_REFUSED);
 }
 
 void act_instantiate(struct lane *lane, unsigned int i)

@@ -150,26 +150,37 @@ static void must_not_sleep_in_a_section(const char *what)
 		fail("%s in %s inside a read section", what, thread_name(current));
 }
 
-int dc_futex_wait(_Atomic uint32_t *word, uint32_t value, uint64_t deadline_ns)
+static void futex_wait(const void *word, uint32_t value)
 {
 	uint32_t now;
 
-	(void)deadline_ns;
 	settle();
 	must_not_sleep_in_a_section("a futex wait");
 	visible();
 	check_alive(word, sizeof(now), "futex wait");
-	memcpy(&now, (const void *)word, sizeof(now));
-	trace_event("futex wait on %s for %u, is %u", place_name((const void *)word), value, now);
+	memcpy(&now, word, sizeof(now));
+	trace_event("futex wait on %s for %u, is %u", place_name(word), value, now);
 	if (now != value || choose_spurious())
-		return 0;
+		return;
 	if (!is_thread(current))
 		fail("%s would sleep for ever", thread_name(current));
 	fibers[current].state = BLOCKED;
-	fibers[current].waits_on = (const void *)word;
+	fibers[current].waits_on = word;
 	fibers[current].blocked_at = steps;
 	block();
+}
+
+int dc_futex_wait(_Atomic uint32_t *word, uint32_t value, uint64_t deadline_ns)
+{
+	(void)deadline_ns;
+	futex_wait((const void *)word, value);
 	return 0;
+}
+
+void dc_futex_wait_low(_Atomic uint64_t *word, uint32_t low)
+{
+	/* The low half is the first. */
+	futex_wait((const void *)word, low);
 }
 
 /* Oldest first. */
@@ -196,27 +207,6 @@ void dc_futex_wake(_Atomic uint32_t *word, int count)
 	settle();
 	visible();
 	wake((const void *)word, count);
-}
-
-void dc_futex_wait_low(_Atomic uint64_t *word, uint32_t low)
-{
-	uint64_t now;
-
-	settle();
-	must_not_sleep_in_a_section("a futex wait");
-	visible();
-	check_alive(word, sizeof(now), "futex wait");
-	memcpy(&now, (const void *)word, sizeof(now));
-	trace_event("futex wait on %s for %u, is %u", place_name((const void *)word), low,
-		    (uint32_t)now);
-	if ((uint32_t)now != low || choose_spurious())
-		return;
-	if (!is_thread(current))
-		fail("%s would sleep for ever", thread_name(current));
-	fibers[current].state = BLOCKED;
-	fibers[current].waits_on = (const void *)word;
-	fibers[current].blocked_at = steps;
-	block();
 }
 
 void dc_futex_wake_low(_Atomic uint64_t *word, int count)

@@ -34,8 +34,7 @@ static const struct inode_operations backend_ops = {
 
 static void setup_with_a_backend(void)
 {
-	world_setup();
-	world.root_inode->i_op = &backend_ops;
+	world_setup_backend(&backend_ops);
 }
 
 /* An owner's want of memory is its waiters'; who comes later asks afresh. */

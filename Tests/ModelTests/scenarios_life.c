@@ -324,6 +324,23 @@ SCENARIO(an_eviction_and_lookups_that_publish_again) = {
 	.finish = finish_evicted,
 };
 
+/* On the list of unused entries, and in use. */
+static void setup_listed(void)
+{
+	world_setup_file();
+	dput(world.entry);
+	world.entry = d_lookup(world.root, NAME("n"));
+}
+
+SCENARIO(a_listed_entry_is_put_beside_the_shrinker) = {
+	.covers = "H36",
+	.threads = 2,
+	.unbounded = IN_SECONDS,
+	.setup = setup_listed,
+	.run = { drop_and_put, shrink },
+	.finish = world_finish,
+};
+
 /* Two neighbours on one list of unused entries. */
 static struct dentry *neighbour;
 
@@ -373,10 +390,7 @@ static void setup_doubtful(void)
 {
 	struct dentry *dentry;
 
-	world_setup();
-	dput(world.root);
-	world.root_inode = new_inode(world.dc, 1, INODE_DIRECTORY, &find_nothing_ops, NULL);
-	world.root = d_make_root(world.root_inode);
+	world_setup_backend(&find_nothing_ops);
 	dentry = d_alloc(world.root, NAME("n"));
 	MODEL_CHECK(!IS_ERR(dentry));
 	d_set_d_op(dentry, &never_valid_ops);

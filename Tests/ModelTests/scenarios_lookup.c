@@ -318,6 +318,23 @@ SCENARIO(a_lookup_ended_by_another_thread) = {
 	.finish = finish_nobody_asked,
 };
 
+/* Who sees that the lookup has ended sees what it ended with. */
+static void look_at_owned(void)
+{
+	if (!d_in_lookup(world.owned))
+		MODEL_CHECK(d_is_positive(world.owned));
+	dput(world.owned);
+}
+
+SCENARIO(an_ended_lookup_is_seen_whole) = {
+	.covers = "U3",
+	.threads = 2,
+	.unbounded = IN_SECONDS,
+	.setup = setup_owned,
+	.run = { end_owned, look_at_owned },
+	.finish = world_finish,
+};
+
 /* Two publish one name, who should exclude each other and do not: one is refused. */
 static void add_plain(void)
 {
@@ -363,12 +380,8 @@ static const struct inode_operations backend_ops = { .lookup = backend_lookup };
 
 static void setup_backend(void)
 {
-	world_setup();
-	dput(world.root);
+	world_setup_backend(&backend_ops);
 	truth = 0;
-	world.root_inode = new_inode(world.dc, 1, INODE_DIRECTORY, &backend_ops, NULL);
-	world.root = d_make_root(world.root_inode);
-	MODEL_CHECK(!IS_ERR(world.root));
 }
 
 static void create(void)
@@ -401,4 +414,55 @@ SCENARIO(a_create_and_two_lookups) = {
 	.setup = setup_backend,
 	.run = { create, resolve, resolve },
 	.finish = world_finish,
+};
+
+/* A create that a lookup has begun before. It does not ask in parallel, and what it adds is evicted
+ * at once. */
+static void create_and_evict(void)
+{
+	struct dentry *dentry;
+	int err;
+
+	inode_lock(world.root_inode);
+	truth = 1;
+	dentry = d_alloc(world.root, NAME("n"));
+	MODEL_CHECK(!IS_ERR(dentry));
+	err = d_add(dentry, world_inode(INODE_REGULAR));
+	MODEL_CHECK(!err || err == -EEXIST);
+	dput(dentry);
+	if (err) {
+		/* A lookup was there first: its negative has to go. */
+		dentry = d_lookup(world.root, NAME("n"));
+		if (dentry)
+			d_drop(dentry);
+		dput(dentry);
+	}
+	inode_unlock(world.root_inode);
+	shrink_dcache(world.dc, 1);
+}
+
+static void resolve_what_may_go(void)
+{
+	struct dentry *dentry = lookup_one_unlocked(world.root, NAME("n"), 0);
+
+	MODEL_CHECK(!IS_ERR(dentry));
+	dput(dentry);
+}
+
+static void finish_created(void)
+{
+	struct dentry *dentry = lookup_one_unlocked(world.root, NAME("n"), 0);
+
+	MODEL_CHECK(!IS_ERR(dentry) && d_is_positive(dentry));
+	dput(dentry);
+	world_finish();
+}
+
+SCENARIO(a_create_that_is_evicted_and_a_lookup) = {
+	.covers = "H13",
+	.threads = 2,
+	.unbounded = IN_MINUTES,
+	.setup = setup_backend,
+	.run = { create_and_evict, resolve_what_may_go },
+	.finish = finish_created,
 };

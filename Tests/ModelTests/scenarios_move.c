@@ -2,20 +2,6 @@
 /* Moves: of two at once, out of a directory, of names that are copied meanwhile. */
 #include "world.h"
 
-/* Find the directory @dir under @name of @parent: it moves there. */
-static void find_at(struct dentry *dir, struct dentry *parent, const struct qstr *name)
-{
-	struct dentry *dentry = d_alloc(parent, name);
-	struct dentry *alias;
-
-	MODEL_CHECK(!IS_ERR(dentry));
-	ihold(d_inode(dir));
-	alias = d_splice_alias(d_inode(dir), dentry);
-	MODEL_CHECK(alias == dir);
-	dput(alias);
-	dput(dentry);
-}
-
 /* "dir" is world.dir, "dir/sub" this: both directories. */
 static struct dentry *sub;
 
@@ -44,12 +30,12 @@ static void setup_two_dirs(void)
 
 static void move_first(void)
 {
-	find_at(world.dir, world.root, NAME("x"));
+	world_find_at(world.dir, world.root, NAME("x"));
 }
 
 static void move_second(void)
 {
-	find_at(second, world.root, NAME("y"));
+	world_find_at(second, world.root, NAME("y"));
 }
 
 static void look_up_still(void)
@@ -137,7 +123,7 @@ static void setup_found_twice(void)
 
 static void find_dir_as_y(void)
 {
-	find_at(world.dir, world.root, NAME("y"));
+	world_find_at(world.dir, world.root, NAME("y"));
 }
 
 static void finish_found_twice(void)
@@ -164,7 +150,7 @@ SCENARIO(two_moves_of_one_directory) = {
 
 static void move_sub_up(void)
 {
-	find_at(sub, world.root, NAME("n"));
+	world_find_at(sub, world.root, NAME("n"));
 }
 
 /* Its locks are taken parent first by both. */
@@ -229,7 +215,7 @@ static void setup_inline(void)
 
 static void rename_inline(void)
 {
-	find_at(world.dir, world.root, NAME(INLINE_B));
+	world_find_at(world.dir, world.root, NAME(INLINE_B));
 }
 
 static bool is_one_of_both(const char *name)
@@ -282,15 +268,13 @@ static struct dentry *target;
 
 static void setup_shared_name(void)
 {
-	struct dentry *alias;
-
 	world_setup_dir();
-	target = d_alloc(world.root, NAME(LONG_A));
-	MODEL_CHECK(!IS_ERR(target));
-	ihold(d_inode(world.dir));
-	alias = d_splice_alias(d_inode(world.dir), target);
-	MODEL_CHECK(alias == world.dir);
-	dput(alias);
+	target = world_found_at(world.dir, world.root, NAME(LONG_A));
+}
+
+static void setup_shared_name_unhashed(void)
+{
+	setup_shared_name();
 	d_drop(world.dir);
 	dget(world.dir);
 }
@@ -323,9 +307,98 @@ static void finish_shared_name(void)
 SCENARIO(two_that_share_a_name_are_put) = {
 	.covers = "H41",
 	.threads = 3,
-	.setup = setup_shared_name,
+	.setup = setup_shared_name_unhashed,
 	.run = { put_target, put_moved, copy_moved },
 	.finish = finish_shared_name,
+};
+
+/* The one who moves lets go of a name that only a dead entry shares, which the reclaimer frees. */
+static void move_to_short(void)
+{
+	world_find_at(world.dir, world.root, NAME("s"));
+}
+
+SCENARIO(a_shared_name_is_left_by_both) = {
+	.covers = "H41",
+	.threads = 2,
+	.unbounded = IN_SECONDS,
+	.setup = setup_shared_name,
+	.run = { move_to_short, put_target },
+	.finish = world_finish,
+};
+
+/* ---- names that are not inline, and paths through what is new ---- */
+
+static void setup_long_to_short(void)
+{
+	world_setup();
+	world.dir = world_add(world.root, NAME(LONG_A), INODE_DIRECTORY);
+}
+
+static void rename_twice(void)
+{
+	static const struct qstr names[] = { QSTR_INIT("short", 5), QSTR_INIT(LONG_B, sizeof(LONG_B) - 1) };
+	int i;
+
+	for (i = 0; i < 2; i++)
+		world_find_at(world.dir, world.root, &names[i]);
+}
+
+static void look_up_long(void)
+{
+	struct dentry *dentry = d_lookup(world.root, NAME(LONG_A));
+
+	MODEL_CHECK(!dentry || dentry == world.dir);
+	dput(dentry);
+	dentry = d_lookup(world.root, NAME(LONG_B));
+	MODEL_CHECK(!dentry || dentry == world.dir);
+	dput(dentry);
+}
+
+SCENARIO(a_name_is_long_then_short_then_long) = {
+	.covers = "H40 H41",
+	.threads = 2,
+	.setup = setup_long_to_short,
+	.run = { rename_twice, look_up_long },
+	.finish = world_finish,
+};
+
+static void setup_below(void)
+{
+	world_setup_dir();
+	world.entry = world_add(world.dir, NAME("c"), INODE_REGULAR);
+}
+
+static void move_below_what_is_new(void)
+{
+	struct dentry *made = world_add(world.root, NAME("m"), INODE_DIRECTORY);
+
+	world_find_at(world.dir, made, NAME("d"));
+	dput(made);
+}
+
+static void walk_up(void)
+{
+	/* Enough for either, not for a mixture. */
+	char path[sizeof("/dir/c")];
+
+	MODEL_CHECK(dentry_path(world.entry, path, sizeof(path)) > 0);
+	MODEL_CHECK(!__builtin_strcmp(path, "/dir/c") || !__builtin_strcmp(path, "/m/d/c"));
+}
+
+static void finish_below(void)
+{
+	dput(world.entry);
+	world_finish();
+}
+
+SCENARIO(a_path_leads_through_what_is_new) = {
+	.covers = "H35",
+	.threads = 2,
+	.unbounded = IN_MINUTES,
+	.setup = setup_below,
+	.run = { move_below_what_is_new, walk_up },
+	.finish = finish_below,
 };
 
 /* ---- several entries of one inode ---- */

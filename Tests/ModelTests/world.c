@@ -55,6 +55,12 @@ void world_setup(void)
 	world_setup_limited(0);
 }
 
+void world_setup_backend(const struct inode_operations *ops)
+{
+	world_setup();
+	world.root_inode->i_op = ops;
+}
+
 void world_setup_dir(void)
 {
 	world_setup();
@@ -66,6 +72,24 @@ void world_setup_file(void)
 	world_setup();
 	world.entry = world_add(world.root, NAME("n"), INODE_REGULAR);
 	world.inode = d_inode(world.entry);
+}
+
+void world_find_at(struct dentry *dir, struct dentry *parent, const struct qstr *name)
+{
+	dput(world_found_at(dir, parent, name));
+}
+
+struct dentry *world_found_at(struct dentry *dir, struct dentry *parent, const struct qstr *name)
+{
+	struct dentry *dentry = d_alloc(parent, name);
+	struct dentry *alias;
+
+	MODEL_CHECK(!IS_ERR(dentry));
+	ihold(d_inode(dir));
+	alias = d_splice_alias(d_inode(dir), dentry);
+	MODEL_CHECK(alias == dir);
+	dput(alias);
+	return dentry;
 }
 
 struct qstr world_name(const struct qstr *like, bool same_chain, int nth)

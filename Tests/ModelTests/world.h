@@ -34,6 +34,8 @@ extern const struct inode_operations world_inode_ops;
 void world_setup(void);
 /* The same, with a limit of entries. */
 void world_setup_limited(size_t max_entries);
+/* The same, with a root whose operations are @ops. */
+void world_setup_backend(const struct inode_operations *ops);
 /* The same, with the directory "dir" in the root. */
 void world_setup_dir(void);
 /* The same, with a referenced file "n" in the root as world.entry. */
@@ -46,6 +48,10 @@ struct inode *world_inode(enum inode_type type);
 /* Add @name to @parent, hashed, positive; returned referenced. */
 struct dentry *world_add(struct dentry *parent, const struct qstr *name, enum inode_type type);
 
+/* The directory @dir is found under @name of @parent, where nobody is asking: it moves there. */
+void world_find_at(struct dentry *dir, struct dentry *parent, const struct qstr *name);
+/* The same. Return: the entry that was to bear the name, referenced. */
+struct dentry *world_found_at(struct dentry *dir, struct dentry *parent, const struct qstr *name);
 /* The @nth of the names of one letter that share @like's chain in the root, or do not, and are not
  * @like. */
 struct qstr world_name(const struct qstr *like, bool same_chain, int nth);
