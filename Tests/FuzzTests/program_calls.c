@@ -265,8 +265,9 @@ void op_make_root(struct call *call)
 {
 	struct errors errors = { 0 };
 	struct m_entry *root;
+	const struct m_entry *alias = NULL;
 	struct dentry *real;
-	bool taken = false;
+	bool taken;
 
 	if (!call->real_inode)
 		add_error(&errors, -ENOMEM);
@@ -274,13 +275,15 @@ void op_make_root(struct call *call)
 		add_error(&errors, (int)PTR_ERR(call->real_inode));
 	else if (!call->inode->directory)
 		add_error(&errors, -ENOTDIR);
-	else if (m_alias(call->inode))
-		taken = true;
-	if (taken)
-		add_error(&errors, -EEXIST);
+	else
+		alias = m_alias(call->inode);
 	oracle_before_eviction();
 	real = d_make_root(call->real_inode);
 	say("d_make_root = %ld", outcome(real));
+	/* What the directory had may be what was evicted, to make room for the root. */
+	taken = alias && !alias->gone;
+	if (taken)
+		add_error(&errors, -EEXIST);
 	if (IS_ERR(real) && ran_out(real)) {
 		m_inode_put(call->inode);
 		return;
