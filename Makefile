@@ -68,7 +68,7 @@ PARALLEL = $(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)
 .DELETE_ON_ERROR:
 .PHONY: all run test verify check asan tsan model histories coverage analyze mutants mutants-sample \
 	broken-checkers promela fuzz fuzzers asan-swift tsan-swift warnings format format-check \
-	check-symbols check-headers check-install check-casefold check-hazards check-swift \
+	check-symbols check-probes check-headers check-install check-casefold check-hazards check-swift \
 	check-swift-consumer check-command benchmarks install uninstall deps clean FORCE
 
 all: $(BUILD)/libdcache.so $(BUILD)/libdcache.a
@@ -189,7 +189,7 @@ $(BUILD)/benchmarks/%: Benchmarks/%.c $(BUILD)/libdcache.a $(wildcard Benchmarks
 check asan tsan warnings benchmarks histories: WERROR := 1
 
 check: $(BUILD)/checked/cdcache-tests $(BUILD)/release/cdcache-tests check-casefold \
-		check-symbols check-headers check-install
+		check-symbols check-probes check-headers check-install
 	@echo "--- C tests, release build"
 	$(Q)$(BUILD)/release/cdcache-tests
 	@echo "--- C tests, checked build"
@@ -200,6 +200,9 @@ check-casefold: $(BUILD)/checked/casefold_filter
 
 check-symbols: all
 	$(Q)CC='$(CC)' scripts/check-symbols $(BUILD)/libdcache.so $(BUILD)/libdcache.a
+
+check-probes: all
+	$(Q)CC='$(CC)' scripts/check-probes $(BUILD)/libdcache.so $(BUILD)/libdcache.a
 
 # Each public header alone, in strict C and in C++.
 check-headers: | deps
@@ -254,13 +257,14 @@ histories: $(BUILD)/release/history-tests $(BUILD)/checked/history-tests
 # The controlled scheduler: the core's own sources, instrumented for the thread sanitizer, on a
 # runtime of ours.
 MODEL_CORE := $(filter-out Sources/CDcache/casefold.c Sources/CDcache/sync/reclaim.c \
-	Sources/CDcache/sync/hooks.c,$(CORE)) Tests/ModelTests/world.c \
+	Sources/CDcache/sync/monitor.c Sources/CDcache/sync/hooks.c,$(CORE)) Tests/ModelTests/world.c \
 	$(wildcard Tests/ModelTests/scenarios_*.c) \
 	Tests/HistoryTests/operations.c Tests/HistoryTests/store.c
 MODEL_RUNTIME := $(addprefix Tests/ModelTests/,runtime.c memory.c floor.c explore.c \
 	trace.c tsan.c main.c) \
 	Tests/HistoryTests/checker.c Tests/HistoryTests/spec.c
 MODEL_OPTIONS := -std=gnu11 -g $(WARNINGS) -Werror -DDCACHE_MODEL -DDCACHE_DEBUG -DLRU_SHARDS=2u \
+	-DTABLE_SHARDS=1u -DTABLE_STEP=1u -DCOUNTER_SHARDS=1u \
 	-Dpthread_detach=model_pthread_detach \
 	-Iinclude -ISources/CDcache -ITests/ModelTests -ITests/HistoryTests
 MODEL_OBJECTS := $(MODEL_CORE:%.c=$(BUILD)/model/%.o) $(MODEL_RUNTIME:%.c=$(BUILD)/model/%.o)
@@ -279,19 +283,21 @@ $(BUILD)/model/model-tests: $(MODEL_OBJECTS)
 	$(call say,LINK,$@)
 	$(Q)$(CC) -O2 -flto=auto -o $@ $^ -ldl
 
-# Every interleaving with at most two preemptions; every one with at most one, and one older value, or
-# one spurious wakeup and one late callback; some without a bound. Then a million random ones with all
-# of that, from a fresh seed. Last, each allocation failing in turn.
+# Every interleaving with at most one preemption; with two, or with one and one older value, or one
+# spurious wakeup and one late callback, as many as the time for each scenario allows, and the same
+# without a bound for some (make verify lets them all end). Then a million random ones with all of that,
+# from a fresh seed. Last, each allocation failing in turn.
 MODEL := $(BUILD)/model/model-tests -j $(JOBS)
 model: $(BUILD)/model/model-tests
 	@echo "--- controlled scheduler"
-	$(Q)$(MODEL) -b 2
-	$(Q)$(MODEL) -b 1 -s 1
-	$(Q)$(MODEL) -b 1 -w 1 -g 1
-	$(Q)$(MODEL) -b -1 -u 1
-	$(Q)$(MODEL) -r 6000 -s 3 -w 1 -g 2
-	$(Q)$(MODEL) -p 2500 -s 3 -w 1 -g 2 -d 3
-	$(Q)$(MODEL) -p 2500 -s 3 -w 1 -g 2 -d 5
+	$(Q)$(MODEL) -b 1
+	$(Q)$(MODEL) -b 2 -t 1
+	$(Q)$(MODEL) -b 1 -s 1 -t 0.4
+	$(Q)$(MODEL) -b 1 -w 1 -g 1 -t 0.4
+	$(Q)$(MODEL) -b -1 -u 1 -t 2
+	$(Q)$(MODEL) -r 1500 -s 3 -w 1 -g 2
+	$(Q)$(MODEL) -p 700 -s 3 -w 1 -g 2 -d 3
+	$(Q)$(MODEL) -p 700 -s 3 -w 1 -g 2 -d 5
 	$(Q)$(MODEL) -F -b 1 oom
 	$(Q)$(MODEL) -F -r 1000 -s 2 oom
 
@@ -338,7 +344,8 @@ check-swift: | deps
 # Not the C tests, which asan and tsan run.
 asan-swift: | deps
 	$(need_swift)
-	$(ASAN) $(SWIFT) test --disable-xctest --sanitize=address --scratch-path .build-asan \
+	$(ASAN) LSAN_OPTIONS=suppressions=$(CURDIR)/scripts/lsan-suppressions:print_suppressions=0 \
+		$(SWIFT) test --disable-xctest --sanitize=address --scratch-path .build-asan \
 		-Xswiftc -use-ld=lld --skip CTests
 
 tsan-swift: | deps
@@ -359,6 +366,7 @@ check-swift-consumer: | deps
 check-command: | deps
 	$(need_swift)
 	$(SWIFT) run -c release dcache resolve include
+	echo dcache/qstr.h | $(SWIFT) run -c release dcache walk include
 
 # Fuzzers: libFuzzer's, so clang's. What libFuzzer is to watch is the core; the rest is compiled
 # without its instrumentation.
@@ -387,7 +395,7 @@ $(BUILD)/fuzz/fuzz_$(1): $(patsubst %.c,$(BUILD)/fuzz/$(1)/%.o,$(2) $(3))
 endef
 
 FUZZ_PROGRAM_CORE := $(filter-out Sources/CDcache/casefold.c Sources/CDcache/sync/reclaim.c \
-	Sources/CDcache/sync/hooks.c,$(CORE))
+	Sources/CDcache/sync/monitor.c Sources/CDcache/sync/hooks.c,$(CORE))
 FUZZ_PROGRAM := $(addprefix Tests/FuzzTests/,fuzz_program.c program_input.c program_calls.c \
 	program_waits.c oracle.c floor.c)
 FUZZ_NAMES := $(addprefix Tests/FuzzTests/,fuzz_names.c names_tables.c)
@@ -463,9 +471,14 @@ test: | deps
 	$(MAKE) --no-print-directory tsan-swift
 	$(MAKE) --no-print-directory check-swift
 
-# The long versions of what proves something; about an hour and a half on two processors.
+# The long versions of what proves something; hours on two processors. Ten million entries take memory,
+# too.
+LONG := DCACHE_TEST_TIMEOUT=3000 DCACHE_TEST_PATIENCE=1000
 verify: | deps
 	$(PARALLEL) model
+	$(MODEL) -b 2
+	$(MODEL) -b 1 -s 1
+	$(MODEL) -b 1 -w 1 -g 1
 	$(MODEL) -b -1 -u 2 -t 900
 	$(MODEL) -b 3 -t 60
 	$(MODEL) -b 2 -s 1 -t 60
@@ -474,6 +487,14 @@ verify: | deps
 	$(MODEL) -p 50000 -s 3 -w 1 -g 2 -d 3
 	$(MODEL) -p 50000 -s 3 -w 1 -g 2 -d 5
 	$(MODEL) -F -r 20000 -s 2 -g 1 oom
+	$(PARALLEL) $(BUILD)/release/cdcache-tests
+	$(LONG) DCACHE_STRESS_SECONDS=300 $(BUILD)/release/cdcache-tests stress
+	$(LONG) DCACHE_STORM_SECONDS=300 $(BUILD)/release/cdcache-tests a_rename_storm_and_walks
+	$(LONG) DCACHE_RENAME_ROUNDS=250000000 $(BUILD)/release/cdcache-tests \
+		a_storm_of_moves_hides_no_still_name
+	$(LONG) DCACHE_RENAME_ROUNDS=10000000 $(BUILD)/release/cdcache-tests a_replace_loop
+	$(LONG) DCACHE_TEST_ENTRIES=10000000 $(BUILD)/release/cdcache-tests test_hazards_tree
+	$(LONG) DCACHE_TEST_CHAIN=1000000 $(BUILD)/release/cdcache-tests chain
 	$(PARALLEL) histories
 	$(BUILD)/release/history-tests -s 300
 	$(PARALLEL) fuzzers

@@ -14,7 +14,13 @@
  *	dcache/dentry.h		entries: references, adding, dropping, looking up
  *	dcache/parallel.h	one asks, the others wait: the heart of it
  *	dcache/alias.h		d_splice_alias, d_add_ci: what a filesystem's lookup ends with
- *	dcache/namei.h		lookup_one_unlocked, lookup_slow: the whole protocol in one call
+ *	dcache/namei.h		lookup_one_unlocked: the whole protocol in one call; dcache_walk: whole
+ *				paths, with links
+ *	dcache/rename.h		d_move, d_exchange; paths and names while others do
+ *	dcache/invalidate.h	entries that are no longer true: by subtree, inode, name, time
+ *	dcache/directory.h	names from a listing; directories that are known completely
+ *	dcache/tree.h		walking what is cached; freeing what is unused of it
+ *	dcache/shrink.h		limits, making room, memory pressure (psi)
  *	dcache/casefold.h	ready-made Unicode case-insensitive directories
  *	dcache/rcu.h		read sections, for lookups without a reference
  *	dcache/wait.h		the queue head that the owner of a lookup lends to those who wait
@@ -25,6 +31,10 @@
  *	in-lookup	somebody is asking the backend for it right now
  *	owner		the caller that must end an in-lookup entry; see d_alloc_parallel()
  *	waiter		a caller that found the entry in-lookup
+ *	stale		no longer known to be true: its time is over, or its directory's generation
+ *	complete	of a directory: all its names are cached
+ *	disconnected	found without a name, and not yet in its place
+ *	unused		hashed and not referenced: kept until room is needed
  *	checked build	a build with DCACHE_DEBUG defined: a broken rule stops the program
  *
  * Errors are returned: as a negative errno value from functions that return int, and as ERR_PTR()
@@ -34,8 +44,14 @@
  * Threads: every call may be made from any thread, which need not register itself. Each call's
  * "Context" says whether it may sleep. Nothing that may sleep is called inside a read section.
  *
+ * An instance has a thread of its own, with all signals blocked: it frees memory after grace periods,
+ * ends what changes of a table's size others began, and does what d_invalidate_deferred() left to it.
+ * So operations that free something (evict, release, d_release) may run there. dcache_watch_psi()
+ * starts one more. Both end with the instance.
+ *
  * Locks, outermost first: the directory's inode_lock() or inode_lock_shared(), which the caller
- * takes; then the library's own, which no call returns with, except d_lock().
+ * takes; then the library's own, which no call returns with, except d_lock(). Of two directories that
+ * are related lock the upper one first; of two that are not, in any order that is always the same.
  *
  * Cancellation: no call is a cancellation point, nor is an operation of the program while the library
  * calls it: a pthread_cancel() waits until the call returns. An operation must not end its thread.
@@ -59,6 +75,11 @@
 #include <dcache/parallel.h>
 #include <dcache/alias.h>
 #include <dcache/namei.h>
+#include <dcache/rename.h>
+#include <dcache/invalidate.h>
+#include <dcache/directory.h>
+#include <dcache/tree.h>
+#include <dcache/shrink.h>
 #include <dcache/casefold.h>
 
 #endif /* DCACHE_H */

@@ -7,25 +7,126 @@
  * i_lock and moves it, under rename_lock, so that of two movers the last one's name stands and
  * everybody holds the same entry.
  *
+ * An entry that is on an inode's list is not dead, and will not be while i_lock is held: who kills it
+ * takes it off, under i_lock and d_lock, before it marks it dead. So a reference may be taken of any
+ * that is found there, also of one whose last put is on its way: that looks at the count again when
+ * it has both locks (dentry.c, D2).
+ *
  * Moving an entry out of another directory needs that directory's lock, which comes before
  * everything the caller may hold. It is only tried; if it is taken the answer is -ESTALE.
  */
 #include "internal.h"
 
-/* Any entry of the inode, referenced, or NULL. One that is on the list is not dead. */
-static struct dentry *find_any_alias(struct inode *inode)
+/* i_lock is held. */
+static struct dentry *alias_of(struct hlist_node *node)
 {
-	struct dentry *alias = NULL;
+	return node ? container_of(node, struct dentry, d_alias) : NULL;
+}
+
+/* The first entry of the inode, or the first @hashed one, referenced, or NULL, or ERR_PTR(-EOVERFLOW). One
+ * that is on the list is not dead. */
+static struct dentry *find_alias(struct inode *inode, bool hashed)
+{
+	struct dentry *alias;
+	bool fits = false, full = false;
 
 	dc_lock(&inode->i_lock);
-	if (inode->i_dentry.first) {
-		alias = container_of(inode->i_dentry.first, struct dentry, d_alias);
+	for (alias = alias_of(inode->i_dentry.first); alias;
+	     alias = alias_of(alias->d_alias.next)) {
 		lockref_lock(&alias->d_lockref);
-		lockref_add_locked(&alias->d_lockref, 1);
+		fits = !hashed || (d_flags(alias) & DCACHE_HASHED);
+		full = fits && lockref_is_full(&alias->d_lockref);
+		if (fits && !full)
+			lockref_add_locked(&alias->d_lockref, 1);
 		lockref_unlock(&alias->d_lockref);
+		if (fits)
+			break;
 	}
 	dc_unlock(&inode->i_lock);
-	return alias;
+	return full ? ERR_PTR(-EOVERFLOW) : alias;
+}
+
+struct dentry *d_find_any_alias(struct inode *inode)
+{
+	struct dentry *alias = find_alias(inode, false);
+
+	return IS_ERR(alias) ? NULL : alias;
+}
+
+struct dentry *d_find_alias(struct inode *inode)
+{
+	struct dentry *alias = find_alias(inode, !is_dir(inode));
+
+	return IS_ERR(alias) ? NULL : alias;
+}
+
+/* What d_prune_aliases() does with i_lock held: so much at most, and from where. The controlled scheduler
+ * has the smallest turns. */
+#define PRUNE_BATCH 32
+#ifdef DCACHE_MODEL
+#define PRUNE_SCAN 1
+#else
+#define PRUNE_SCAN 256
+#endif
+
+struct prune {
+	struct dentry *victims[PRUNE_BATCH];	/* unused ones, referenced */
+	size_t nr;
+	/* The last one looked at, referenced, so that it keeps its place on the list, if there are
+	 * more behind it; or NULL. */
+	struct dentry *at;
+};
+
+/* Look at some entries from where the last turn ended. */
+static void prune_turn(struct inode *inode, struct prune *prune)
+{
+	struct dentry *alias, *last = NULL;
+	size_t scan = PRUNE_SCAN;
+
+	prune->nr = 0;
+	dc_lock(&inode->i_lock);
+	alias = alias_of(prune->at ? prune->at->d_alias.next : inode->i_dentry.first);
+	for (; alias && scan && prune->nr < PRUNE_BATCH; alias = alias_of(alias->d_alias.next)) {
+		scan--;
+		last = alias;
+		lockref_lock(&alias->d_lockref);
+		if (!lockref_count(&alias->d_lockref)) {
+			lockref_add_locked(&alias->d_lockref, 1);
+			prune->victims[prune->nr++] = alias;
+		}
+		lockref_unlock(&alias->d_lockref);
+	}
+	prune->at = alias ? last : NULL;
+	if (prune->nr && prune->victims[prune->nr - 1] == prune->at)
+		prune->nr--;
+	else
+		dget(prune->at);
+	dc_unlock(&inode->i_lock);
+}
+
+/*
+ * New entries come to the front of the list, so each turn goes on towards the end that there was at
+ * the beginning: whatever others take into use, or put back, meanwhile, there is an end. The entry
+ * between two turns is kept by a reference: its inode is taken from an entry only by who has the only
+ * one.
+ */
+size_t d_prune_aliases(struct inode *inode)
+{
+	struct prune prune = { .at = NULL };
+	size_t freed = 0;
+
+	do {
+		struct dentry *was_at = prune.at;
+		size_t i;
+
+		prune_turn(inode, &prune);
+		/* Unused then, or now, or it stays. */
+		if (was_at)
+			freed += dentry_kill(was_at);
+		for (i = 0; i < prune.nr; i++)
+			freed += dentry_kill(prune.victims[i]);
+	} while (prune.at);
+	return freed;
 }
 
 /* @alias is referenced: the reference is returned to the caller, or put. */
@@ -53,7 +154,7 @@ static struct dentry *splice_directory(struct dentry *alias, struct dentry *dent
 		}
 	}
 	if (!err)
-		err = move_entry(alias, dentry, &move);
+		err = move_entry(alias, dentry, false, &move);
 	/* While nobody can take the alias away from that directory, or after it has left it with its
 	 * reference in @move: either keeps the directory. */
 	if (locked)
@@ -81,16 +182,20 @@ struct dentry *d_splice_alias(struct inode *inode, struct dentry *dentry)
 	}
 	/* Between the two steps somebody may give the directory an entry, and take it away again. */
 	do {
-		alias = inode && is_dir(inode) ? find_any_alias(inode) : NULL;
+		alias = inode && is_dir(inode) ? find_alias(inode, false) : NULL;
 		if (alias) {
-			alias = splice_directory(alias, dentry);
-			iput(inode);
+			if (!IS_ERR(alias))
+				alias = splice_directory(alias, dentry);
+			if (IS_ERR(alias))
+				d_not_added(dentry, inode);
+			else
+				iput(inode);
 			return alias;
 		}
 		err = d_publish(dentry, inode);
 	} while (err == -EAGAIN);
 	if (err)
-		iput(inode);
+		d_not_added(dentry, inode);
 	return ERR_PTR(err);
 }
 
@@ -102,7 +207,12 @@ struct dentry *d_obtain_alias(struct inode *inode)
 		return ERR_PTR(-ESTALE);
 	if (IS_ERR(inode))
 		return (struct dentry *)inode;
-	alias = find_any_alias(inode);
+	DC_RULE("d_obtain_alias: a new inode is filled first", !inode_is_unfilled(inode));
+	if (inode_is_unfilled(inode)) {
+		iput(inode);
+		return ERR_PTR(-EINVAL);
+	}
+	alias = find_alias(inode, false);
 	if (!alias) {
 		new = root_alloc(inode, DCACHE_DISCONNECTED);
 		if (IS_ERR(new)) {
@@ -125,8 +235,7 @@ struct dentry *d_obtain_alias(struct inode *inode)
 	return alias;
 }
 
-/* A negative that the filesystem has just been seen to belie. */
-static void drop_negative(struct dentry *dentry)
+void drop_negative(struct dentry *dentry)
 {
 	lockref_lock(&dentry->d_lockref);
 	if ((d_flags(dentry) & DCACHE_HASHED) && !d_inode_of(dentry))
@@ -158,7 +267,7 @@ static struct dentry *stored_spelling(struct dentry *holder, struct dentry *pare
 			}
 		}
 		/* Another's lookup of it failed, but the caller's has seen the file: once more. */
-		if (shared)
+		if (shared && IS_ERR(found))
 			continue;
 		if (*fresh || IS_ERR(found) || d_is_positive(found))
 			return found;
@@ -197,6 +306,8 @@ struct dentry *d_add_ci(struct dentry *dentry, struct inode *inode, const struct
 		iput(inode);
 		return found;
 	}
+	/* It was made after the backend had answered. */
+	d_outdate(found, atomic_load_explicit(&dentry->d_generation, memory_order_acquire));
 	res = d_splice_alias(inode, found);
 	if (!res)
 		return found;

@@ -46,17 +46,13 @@ void d_set_d_op(struct dentry *dentry, const struct dentry_operations *op)
 	lockref_unlock(&dentry->d_lockref);
 }
 
-/* How many entries a new one may free, and look at, when the cache is over its limit. */
-#define EVICT_FOR_ONE 4
-#define EVICT_SCAN 32
-
-struct dentry *dentry_alloc(struct dcache *dc, struct dentry *parent, const struct qstr *name)
+/* One that has its reference on @parent already, and is counted by the limit. */
+static struct dentry *dentry_make(struct dcache *dc, struct dentry *parent, const struct qstr *name)
 {
 	struct dentry *dentry = dc_alloc(sizeof(*dentry), _Alignof(struct dentry));
-	uint64_t nr;
 
 	if (!dentry)
-		return ERR_PTR(-ENOMEM);
+		return NULL;
 	atomic_init(&dentry->d_hash.next, 0);
 	atomic_init(&dentry->d_parent, parent ? parent : dentry);
 	atomic_init(&dentry->d_seq.sequence, 0);
@@ -68,6 +64,11 @@ struct dentry *dentry_alloc(struct dcache *dc, struct dentry *parent, const stru
 	dentry->d_children.first = NULL;
 	atomic_init(&dentry->d_dirno, 0);
 	atomic_init(&dentry->d_woken, 0);
+	atomic_init(&dentry->d_expires, 0);
+	atomic_init(&dentry->d_generation,
+		    parent ? atomic_load_explicit(&d_inode_of(parent)->i_generation,
+						  memory_order_acquire)
+			   : 0);
 	atomic_init(&dentry->d_in_lookup.next, 0);
 	dentry->d_wait = NULL;
 	dentry->d_nr_waiters = 0;
@@ -75,14 +76,43 @@ struct dentry *dentry_alloc(struct dcache *dc, struct dentry *parent, const stru
 	set_op_flags(dentry, dc->d_op);
 	if (name_set(dentry, name)) {
 		dc_free(dentry);
+		return NULL;
+	}
+	dcache_account(dc, sizeof(*dentry));
+	count_add(dc, COUNT_ENTRIES_MADE, 1);
+	return dentry;
+}
+
+/* A reference for a child. False: the count is full. */
+static bool get_for_child(struct dentry *parent)
+{
+	enum lockref_got got = lockref_tryget(&parent->d_lockref);
+
+	if (got == LOCKREF_BUSY) {
+		lockref_lock(&parent->d_lockref);
+		got = lockref_is_full(&parent->d_lockref) ? LOCKREF_FULL : LOCKREF_GOT;
+		if (got == LOCKREF_GOT)
+			lockref_add_locked(&parent->d_lockref, 1);
+		lockref_unlock(&parent->d_lockref);
+	}
+	DC_RULE("d_alloc: the parent is referenced", got != LOCKREF_GONE);
+	return got != LOCKREF_FULL;
+}
+
+struct dentry *dentry_alloc(struct dcache *dc, struct dentry *parent, const struct qstr *name)
+{
+	struct dentry *dentry;
+
+	if (parent && !get_for_child(parent))
+		return ERR_PTR(-EOVERFLOW);
+	limit_add(&dc->counters, LIMIT_ENTRIES, 1);
+	lru_make_room(dc, name->hash);
+	dentry = dentry_make(dc, parent, name);
+	if (!dentry) {
+		limit_add(&dc->counters, LIMIT_ENTRIES, -1);
+		dput(parent);
 		return ERR_PTR(-ENOMEM);
 	}
-	if (parent)
-		dget(parent);
-	dcache_account(dc, sizeof(*dentry));
-	nr = atomic_fetch_add_explicit(&dc->nr_dentry, 1, memory_order_relaxed) + 1;
-	if (dc->max_entries && nr > dc->max_entries)
-		lru_shrink(dc, EVICT_FOR_ONE, EVICT_SCAN, false);
 	return dentry;
 }
 
@@ -121,9 +151,11 @@ struct dentry *d_make_root(struct inode *inode)
 		return ERR_PTR(-ENOMEM);
 	if (IS_ERR(inode))
 		return (struct dentry *)inode;
-	if (!is_dir(inode)) {
+	DC_RULE("d_make_root: a new inode is filled first", !inode_is_unfilled(inode));
+	if (inode_is_unfilled(inode) || !is_dir(inode)) {
+		err = inode_is_unfilled(inode) ? -EINVAL : -ENOTDIR;
 		iput(inode);
-		return ERR_PTR(-ENOTDIR);
+		return ERR_PTR(err);
 	}
 	root = root_alloc(inode, 0);
 	if (IS_ERR(root)) {
@@ -148,11 +180,14 @@ void d_set_inode(struct dentry *dentry, struct inode *inode)
 			atomic_fetch_add_explicit(&dc->next_dirno, 1, memory_order_relaxed) + 1,
 			memory_order_relaxed);
 	hlist_add_head(&dentry->d_alias, &inode->i_dentry);
+	/* Before the inode is seen. */
+	d_start_ttl(dentry, true);
 	write_seqcount_begin(&dentry->d_seq);
 	atomic_store_explicit(&dentry->d_inode, inode, memory_order_release);
 	write_seqcount_end(&dentry->d_seq);
 	if (d_flags(dentry) & DCACHE_HASHED)
-		count_add(&dc->nr_negative, -1);
+		count_negative(dc, -1);
+	d_lru_turned(dentry);
 }
 
 struct inode *d_clear_inode(struct dentry *dentry)
@@ -162,11 +197,13 @@ struct inode *d_clear_inode(struct dentry *dentry)
 	if (!inode)
 		return NULL;
 	hlist_del(&dentry->d_alias);
+	d_start_ttl(dentry, false);
 	write_seqcount_begin(&dentry->d_seq);
 	atomic_store_explicit(&dentry->d_inode, NULL, memory_order_release);
 	write_seqcount_end(&dentry->d_seq);
 	if (d_flags(dentry) & DCACHE_HASHED)
-		count_add(&dentry->d_dcache->nr_negative, 1);
+		count_negative(dentry->d_dcache, 1);
+	d_lru_turned(dentry);
 	return inode;
 }
 
@@ -184,10 +221,10 @@ struct dentry *dget(struct dentry *dentry)
 
 	if (!dentry)
 		return NULL;
-	got = lockref_tryget(&dentry->d_lockref);
+	got = lockref_tryget_again(&dentry->d_lockref);
 	if (got == LOCKREF_BUSY) {
 		lockref_lock(&dentry->d_lockref);
-		lockref_add_locked(&dentry->d_lockref, 1);
+		lockref_get_locked(&dentry->d_lockref);
 		lockref_unlock(&dentry->d_lockref);
 	}
 	DC_RULE("dget: the entry is referenced", got != LOCKREF_GONE);
@@ -204,7 +241,7 @@ struct dentry *dget_parent(struct dentry *dentry)
 
 		dc_read_lock();
 		parent = d_parent_of(dentry);
-		got = lockref_tryget(&parent->d_lockref);
+		got = lockref_tryget_again(&parent->d_lockref);
 		dc_read_unlock();
 		if (got == LOCKREF_GOT) {
 			/* It was the parent after the reference was taken, or it is not right. */
@@ -217,19 +254,39 @@ struct dentry *dget_parent(struct dentry *dentry)
 	}
 }
 
+void d_dontcache(struct dentry *dentry)
+{
+	d_change_flags(dentry, 0, DCACHE_DONTCACHE);
+	lockref_clear_bits(&dentry->d_lockref, LOCKREF_KEEP);
+}
+
+void d_take_mark(struct dentry *dentry, const struct dentry *parent)
+{
+	if (d_flags(parent) & DCACHE_DONTCACHE)
+		d_dontcache(dentry);
+	else if (d_flags(dentry) & DCACHE_DONTCACHE)
+		d_change_flags(dentry, DCACHE_DONTCACHE, 0);
+}
+
+enum put_how {
+	PUT,		/* as a user */
+	PUT_QUIETLY,	/* as one who only looked */
+	PUT_DISCARD,	/* and do not keep the entry */
+};
+
 /* d_lock is held and the count is 1. Is the entry to be kept, unused, for later? */
-static bool retain(struct dentry *dentry)
+static bool retain(struct dentry *dentry, enum put_how how)
 {
 	uint32_t flags = d_flags(dentry);
 
-	if (!(flags & DCACHE_HASHED) ||
+	if (!(flags & DCACHE_HASHED) || (flags & DCACHE_DONTCACHE) || how == PUT_DISCARD ||
 	    atomic_load_explicit(&dentry->d_dcache->dying, memory_order_relaxed))
 		return false;
 	if ((flags & DCACHE_OP_DELETE) && dentry->d_op->d_delete(dentry))
 		return false;
 	if (!(flags & DCACHE_LRU_LIST)) {
 		d_lru_add(dentry);
-	} else if (!(flags & DCACHE_REFERENCED)) {
+	} else if (how == PUT && !(flags & DCACHE_REFERENCED)) {
 		d_change_flags(dentry, 0, DCACHE_REFERENCED);
 		if (!(flags & DCACHE_OP_DELETE))
 			lockref_set_bits(&dentry->d_lockref, LOCKREF_KEEP);
@@ -243,7 +300,7 @@ static void dentry_free(struct reclaim_head *head)
 
 	/* Others may share the name and may have let go of it only now: another grace period. */
 	external_name_put(name_external(dentry));
-	dcache_account(dentry->d_dcache, -(int64_t)sizeof(*dentry));
+	account_waited(dentry->d_dcache, sizeof(*dentry));
 	dc_free(dentry);
 }
 
@@ -257,15 +314,15 @@ static struct dentry *kill(struct dentry *dentry)
 	struct dentry *parent = d_parent_of(dentry);
 	struct inode *inode;
 
+	if (d_flags(dentry) & DCACHE_LRU_LIST)
+		d_lru_del(dentry);
 	if (d_flags(dentry) & DCACHE_HASHED)
 		d_unhash(dentry);
 	else
 		/* A walk without references may stand here, and must not go on. */
 		write_seqcount_invalidate(&dentry->d_seq);
 	inode = d_clear_inode(dentry);
-	if (d_flags(dentry) & DCACHE_LRU_LIST)
-		d_lru_del(dentry);
-	lockref_add_locked(&dentry->d_lockref, LOCKREF_DEAD - 1);
+	lockref_die(&dentry->d_lockref);
 	lockref_unlock(&dentry->d_lockref);
 	if (inode)
 		dc_unlock(&inode->i_lock);
@@ -288,17 +345,22 @@ static struct dentry *kill(struct dentry *dentry)
 		parent = NULL;
 	iput(inode);
 	DC_POINT(DC_K4, dentry);
+	tables_tend(dc);
+	account_waits(dc, sizeof(*dentry));
+	name_waits(dentry);
 	dc_call_rcu(&dc->reclaim, &dentry->d_rcu, dentry_free);
+	count_add(dc, COUNT_ENTRIES_GONE, 1);
+	limit_add(&dc->counters, LIMIT_ENTRIES, -1);
 	/* The last touch of the instance, but for the parent's sake. */
-	atomic_fetch_sub_explicit(&dc->nr_dentry, 1, memory_order_release);
+	counter_add_release(&dc->counters, COUNT_ENTRIES_FREED);
 	return parent;
 }
 
 /*
- * Give back a reference where the lockref word alone does not decide. @discard: do not keep the
- * entry. *@killed: it was the last, and the entry is gone. Return: as kill().
+ * Give back a reference where the lockref word alone does not decide. *@killed: it was the last, and the
+ * entry is gone. Return: as kill().
  */
-static struct dentry *put_slow(struct dentry *dentry, bool discard, bool *killed)
+static struct dentry *put_slow(struct dentry *dentry, enum put_how how, bool *killed)
 {
 	struct lookup_end end;
 	struct inode *locked = NULL; /* its i_lock, and a reference of our own */
@@ -317,8 +379,8 @@ static struct dentry *put_slow(struct dentry *dentry, bool discard, bool *killed
 			lookup_wake(&end, 0, NULL);
 			continue;
 		}
-		if (lockref_count(&dentry->d_lockref) > 1 || (!discard && retain(dentry))) {
-			lockref_add_locked(&dentry->d_lockref, -1);
+		if (lockref_count(&dentry->d_lockref) > 1 || retain(dentry, how)) {
+			lockref_put_locked(&dentry->d_lockref);
 			lockref_unlock(&dentry->d_lockref);
 			break;
 		}
@@ -355,14 +417,22 @@ void dput(struct dentry *dentry)
 	if (IS_ERR(dentry))
 		return;
 	while (dentry && !lockref_put_fast(&dentry->d_lockref))
-		dentry = put_slow(dentry, false, &killed);
+		dentry = put_slow(dentry, PUT, &killed);
+}
+
+void dput_quietly(struct dentry *dentry)
+{
+	bool killed;
+
+	if (!lockref_put_fast(&dentry->d_lockref))
+		dput(put_slow(dentry, PUT_QUIETLY, &killed));
 }
 
 bool dentry_kill(struct dentry *dentry)
 {
 	bool killed;
 
-	dput(put_slow(dentry, true, &killed));
+	dput(put_slow(dentry, PUT_DISCARD, &killed));
 	return killed;
 }
 

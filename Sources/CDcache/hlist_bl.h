@@ -2,7 +2,8 @@
 /*
  * hlist_bl: a hash bucket of one word, whose lock is bit 0 of it.
  *
- *	bits 0, 1	the lock (sync/word_lock.h)
+ *	bits 0, 1	the lock, as in sync/word_lock.h; waiting for it: table.c
+ *	bit 2		MOVED: its nodes are being moved to the next array, or have been (table.h)
  *	others		the first node
  *
  * Readers follow the chain in a read section, without the lock: nodes are published with release
@@ -10,7 +11,7 @@
  * is put on a chain again, and new nodes go to the front. So
  *
  *  B1	a reader sees every node that is there throughout, unless a node it stands on is put on
- *	another chain meanwhile (a rename: the rename sequence tells);
+ *	another chain meanwhile (a rename: the rename sequence tells; a resize: MOVED tells);
  *  B2	a reader that finds the same first node again, in the same read section, knows that none
  *	was added since, provided that no node comes back within a grace period.
  *
@@ -26,7 +27,8 @@
 
 #define HLIST_BL_LOCKED WORD_LOCKED
 #define HLIST_BL_SLEEPERS WORD_SLEEPERS
-#define HLIST_BL_BITS (HLIST_BL_LOCKED | HLIST_BL_SLEEPERS)
+#define HLIST_BL_MOVED ((uint64_t)4)
+#define HLIST_BL_BITS (HLIST_BL_LOCKED | HLIST_BL_SLEEPERS | HLIST_BL_MOVED)
 
 struct hlist_bl_head {
 	_Atomic uint64_t first;
@@ -36,26 +38,22 @@ struct hlist_bl_node {
 	_Atomic uint64_t next;
 };
 
-static inline void hlist_bl_lock(struct hlist_bl_head *head)
+/* Lock the bucket if it is free and not MOVED. */
+static inline bool hlist_bl_trylock(struct hlist_bl_head *head)
 {
-	word_lock(&head->first);
-}
+	uint64_t word = atomic_load_explicit(&head->first, memory_order_relaxed);
 
-static inline void hlist_bl_unlock(struct hlist_bl_head *head)
-{
-	word_unlock(&head->first);
-}
-
-/* Sleep until whoever holds the lock has let go of it. Not in a read section. */
-static inline void hlist_bl_wait(struct hlist_bl_head *head)
-{
-	if (atomic_load_explicit(&head->first, memory_order_relaxed) & HLIST_BL_LOCKED) {
-		hlist_bl_lock(head);
-		hlist_bl_unlock(head);
+	while (!(word & (HLIST_BL_LOCKED | HLIST_BL_MOVED))) {
+		if (atomic_compare_exchange_strong_explicit(&head->first, &word,
+							    word | HLIST_BL_LOCKED,
+							    memory_order_acquire,
+							    memory_order_relaxed))
+			return true;
 	}
+	return false;
 }
 
-/* Lock the bucket if it is free and @first is still the first node: nothing was added (B2). */
+/* The same, if @first is still the first node: nothing was added (B2). */
 static inline bool hlist_bl_lock_at(struct hlist_bl_head *head, const struct hlist_bl_node *first)
 {
 	uint64_t word = (uint64_t)(uintptr_t)first;
@@ -80,7 +78,7 @@ static inline struct hlist_bl_node *hlist_bl_next(const struct hlist_bl_node *no
 	return hlist_bl_node_of(atomic_load_explicit(&node->next, memory_order_acquire));
 }
 
-/* Let @word lead to @to; the lock's bits in it, if it is a head, are others' to change. */
+/* Let @word lead to @to; the bits in it, if it is a head, are others' to change. */
 static inline void hlist_bl_point(_Atomic uint64_t *word, struct hlist_bl_node *to)
 {
 	uint64_t old = atomic_load_explicit(word, memory_order_relaxed);
@@ -110,6 +108,22 @@ static inline void hlist_bl_del(struct hlist_bl_head *head, struct hlist_bl_node
 	while ((at = hlist_bl_node_of(atomic_load_explicit(word, memory_order_relaxed))) != node)
 		word = &at->next;
 	hlist_bl_point(word, hlist_bl_next(node));
+}
+
+/* The lock is held. The last node, or NULL; *@link leads to it. */
+static inline struct hlist_bl_node *hlist_bl_last(struct hlist_bl_head *head,
+						  _Atomic uint64_t **link)
+{
+	struct hlist_bl_node *node = NULL, *next;
+
+	*link = &head->first;
+	while ((next = hlist_bl_node_of(atomic_load_explicit(
+			node ? &node->next : &head->first, memory_order_relaxed)))) {
+		if (node)
+			*link = &node->next;
+		node = next;
+	}
+	return node;
 }
 
 #pragma GCC visibility pop

@@ -3,7 +3,8 @@
  * Inodes, and the directory sequence.
  *
  * An inode lives while it is counted. The last iput() runs evict at once; release and the memory
- * follow after a grace period, since readers may have loaded the pointer from an entry.
+ * follow after a grace period, since readers may have loaded the pointer from an entry, or from the
+ * table of inodes (icache.c), which one that is in it leaves between evict and that grace period.
  *
  * The directory sequence i_dir_seq lets a lookup that missed the entry table know, when it has
  * missed the in-lookup table too, whether an entry went from the latter to the former in between.
@@ -17,28 +18,60 @@
 #define DIR_SEQ_SLEEPERS 2u
 #define DIR_SEQ_ONE 4u
 
+bool inode_type_is_known(enum inode_type type)
+{
+	return type >= INODE_DIRECTORY && type <= INODE_SPECIAL;
+}
+
+struct inode *inode_alloc(struct dcache *dc, uint64_t ino)
+{
+	struct inode *inode = dc_alloc(sizeof(*inode), _Alignof(struct inode));
+
+	if (!inode)
+		return NULL;
+	atomic_init(&inode->i_count, 1);
+	atomic_init(&inode->i_dir_seq, 0);
+	dc_lock_init(&inode->i_lock);
+	inode->i_type = 0;
+	inode->i_dentry.first = NULL;
+	inode->i_dcache = dc;
+	inode->i_op = NULL;
+	inode->i_private = NULL;
+	inode->i_ino = ino;
+	atomic_init(&inode->i_hash.next, 0);
+	atomic_init(&inode->i_state, 0);
+	atomic_init(&inode->i_evictor, 0);
+	atomic_init(&inode->i_generation, 0);
+	atomic_init(&inode->i_complete_expires, 0);
+	atomic_init(&inode->i_complete, 0);
+	rwsem_init(&inode->i_rwsem);
+	count_add(dc, COUNT_INODES_MADE, 1);
+	dcache_account(dc, sizeof(*inode));
+	return inode;
+}
+
+void inode_discard(struct inode *inode)
+{
+	struct dcache *dc = inode->i_dcache;
+
+	dcache_account(dc, -(int64_t)sizeof(*inode));
+	dc_free(inode);
+	counter_add_release(&dc->counters, COUNT_INODES_FREED);
+}
+
 struct inode *new_inode(struct dcache *dc, uint64_t ino, enum inode_type type,
 			const struct inode_operations *ops, void *private_data)
 {
 	struct inode *inode;
 
-	if (type < INODE_DIRECTORY || type > INODE_SPECIAL)
+	if (!inode_type_is_known(type))
 		return ERR_PTR(-EINVAL);
-	inode = dc_alloc(sizeof(*inode), _Alignof(struct inode));
+	inode = inode_alloc(dc, ino);
 	if (!inode)
 		return ERR_PTR(-ENOMEM);
-	atomic_init(&inode->i_count, 1);
-	atomic_init(&inode->i_dir_seq, 0);
-	dc_lock_init(&inode->i_lock);
 	inode->i_type = (uint8_t)type;
-	inode->i_dentry.first = NULL;
-	inode->i_dcache = dc;
 	inode->i_op = ops;
 	inode->i_private = private_data;
-	inode->i_ino = ino;
-	rwsem_init(&inode->i_rwsem);
-	count_add(&dc->nr_inode, 1);
-	dcache_account(dc, sizeof(*inode));
 	return inode;
 }
 
@@ -73,7 +106,7 @@ static void inode_free(struct reclaim_head *head)
 		inode->i_op->release(inode);
 		dc_cancel_back(cancel);
 	}
-	dcache_account(inode->i_dcache, -(int64_t)sizeof(*inode));
+	account_waited(inode->i_dcache, sizeof(*inode));
 	dc_free(inode);
 }
 
@@ -88,16 +121,19 @@ void iput(struct inode *inode)
 	DC_RULE("iput: the inode is referenced", before > 0);
 	if (before != 1)
 		return;
+	icache_evict_begin(inode);
 	if (inode->i_op && inode->i_op->evict) {
 		int cancel = dc_cancel_off();
 
 		inode->i_op->evict(inode);
 		dc_cancel_back(cancel);
 	}
+	icache_evict_end(inode);
 	dc = inode->i_dcache;
+	account_waits(dc, sizeof(*inode));
 	dc_call_rcu(&dc->reclaim, &inode->i_rcu, inode_free);
-	/* The last touch: an instance let go of may be freed when its counts are zero. */
-	atomic_fetch_sub_explicit(&dc->nr_inode, 1, memory_order_release);
+	/* The last touch: an instance let go of may be freed when nothing is alive. */
+	counter_add_release(&dc->counters, COUNT_INODES_FREED);
 }
 
 void *inode_private(const struct inode *inode)

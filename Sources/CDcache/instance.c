@@ -5,6 +5,8 @@
  * dcache_destroy() is for one that nobody uses any more: everything unused is freed through the
  * LRU, and if nothing is left the instance's thread is ended and the memory given back.
  *
+ * What d_invalidate_deferred() left to the thread holds references: dcache_destroy() does it first.
+ *
  * dcache_release() leaves that to the instance's thread. "dying" makes the last put of an entry free
  * it; what had been kept before is freed by the thread, and again from time to time, since an entry
  * may be put without the lock by somebody who saw the decision to keep it. When no entry, inode or
@@ -15,52 +17,38 @@
 
 #include "internal.h"
 
-#define DEFAULT_HASH_BUCKETS 65536
-#define MAX_HASH_BUCKETS ((size_t)1 << 30)
-#define DEFAULT_IN_LOOKUP_BUCKETS 1024
-#define MAX_IN_LOOKUP_BUCKETS ((size_t)1 << 20)
+/* Sizes of the tables, as logarithms: where they begin, and what they do not pass. */
+#define DEFAULT_ENTRIES 10
+#define MAX_ENTRIES 30
+#define DEFAULT_IN_LOOKUP 6
+#define MAX_IN_LOOKUP 20
+#define MAX_INODES 30
 
-void dcache_account(struct dcache *dc, int64_t bytes)
+/* Steps of the instance's thread at a time, in which it moves some thousand buckets: well below a
+ * millisecond. */
+#define WORK_STEPS 256
+
+/* The logarithm of a table's size that the program asks for; 0: it does not. */
+static uint32_t log2_of(size_t buckets, uint32_t otherwise)
 {
-	count_add(&dc->bytes, bytes);
-}
+	uint32_t log2 = 1;
 
-static size_t power_of_two(size_t n)
-{
-	size_t power = 2;
-
-	while (power < n)
-		power *= 2;
-	return power;
-}
-
-static struct hlist_bl_head *table_alloc(struct dcache *dc, size_t buckets)
-{
-	size_t size = buckets * sizeof(struct hlist_bl_head);
-	struct hlist_bl_head *table;
-	size_t i;
-
-	size = (size + 63) & ~(size_t)63;
-	table = dc_alloc(size, 64);
-	if (!table)
-		return NULL;
-	for (i = 0; i < buckets; i++)
-		atomic_init(&table[i].first, 0);
-	dcache_account(dc, (int64_t)size);
-	return table;
+	while ((size_t)1 << log2 < buckets)
+		log2++;
+	return buckets ? log2 : otherwise;
 }
 
 static void instance_free(struct dcache *dc)
 {
-	dc_free(dc->hash);
-	dc_free(dc->in_lookup_hash);
+	table_destroy(&dc->entries);
+	table_destroy(&dc->in_lookup);
+	table_destroy(&dc->inodes);
 	dc_free(dc);
 }
 
-static bool instance_is_empty(struct dcache *dc)
+static bool instance_is_empty(const struct dcache *dc)
 {
-	return !atomic_load_explicit(&dc->nr_dentry, memory_order_acquire) &&
-	       !atomic_load_explicit(&dc->nr_inode, memory_order_acquire);
+	return counters_none_alive(&dc->counters);
 }
 
 static void free_all_unused(struct dcache *dc)
@@ -68,6 +56,19 @@ static void free_all_unused(struct dcache *dc)
 	while (lru_count(dc) &&
 	       lru_shrink(dc, SIZE_MAX, lru_count(dc) + LRU_SHARDS, true))
 		;
+}
+
+/* The instance's thread has time: see to it that a resize ends, and do a portion of what was deferred. */
+static bool instance_work(struct reclaim *reclaim)
+{
+	struct dcache *dc = container_of(reclaim, struct dcache, reclaim);
+	bool more = deferred_work(&dc->deferred);
+
+	if (atomic_load_explicit(&dc->dying, memory_order_acquire))
+		return more;
+	more |= table_work(&dc->entries, WORK_STEPS);
+	more |= table_work(&dc->in_lookup, WORK_STEPS);
+	return table_work(&dc->inodes, WORK_STEPS) || more;
 }
 
 /* The instance's thread has nothing to do. */
@@ -78,6 +79,7 @@ static bool instance_idle(struct reclaim *reclaim)
 	if (!atomic_load_explicit(&dc->dying, memory_order_acquire) ||
 	    !reclaim_in_hurry(reclaim))
 		return false;
+	psi_end(dc);
 	free_all_unused(dc);
 	if (!instance_is_empty(dc) || reclaim_pending(reclaim))
 		return false;
@@ -90,36 +92,48 @@ static bool instance_idle(struct reclaim *reclaim)
 int dcache_create(const struct dcache_options *opts, struct dcache **out)
 {
 	static const struct dcache_options defaults = DCACHE_OPTIONS_INIT;
-	size_t buckets, in_lookup_buckets;
+	struct dcache_limits limits;
 	struct dcache *dc;
 	int err = -ENOMEM;
 
 	if (!opts)
 		opts = &defaults;
-	if (opts->size != sizeof(*opts) || opts->hash_buckets > MAX_HASH_BUCKETS ||
-	    opts->in_lookup_buckets > MAX_IN_LOOKUP_BUCKETS)
+	if (opts->size != sizeof(*opts) || opts->hash_buckets > (size_t)1 << MAX_ENTRIES ||
+	    opts->in_lookup_buckets > (size_t)1 << MAX_IN_LOOKUP)
 		return -EINVAL;
-	buckets = power_of_two(opts->hash_buckets ? opts->hash_buckets : DEFAULT_HASH_BUCKETS);
-	in_lookup_buckets = power_of_two(opts->in_lookup_buckets ? opts->in_lookup_buckets
-								 : DEFAULT_IN_LOOKUP_BUCKETS);
+	limits = (struct dcache_limits){
+		.max_entries = opts->max_entries,
+		.max_negatives = opts->max_negatives,
+		.max_bytes = opts->max_bytes,
+	};
 	dc = dc_alloc(sizeof(*dc), _Alignof(struct dcache));
 	if (!dc)
 		return -ENOMEM;
 	memset(dc, 0, sizeof(*dc));
+	counters_init(&dc->counters);
+	atomic_init(&dc->reclaim.bound, RECLAIM_BOUND);
 	dcache_account(dc, sizeof(*dc));
-	dc->hash = table_alloc(dc, buckets);
-	dc->hash_mask = buckets - 1;
-	dc->in_lookup_hash = table_alloc(dc, in_lookup_buckets);
-	dc->in_lookup_mask = in_lookup_buckets - 1;
 	dc->d_op = opts->d_op;
 	dc->private_data = opts->private_data;
-	dc->max_entries = opts->max_entries;
+	dc->positive_ttl_ns = opts->positive_ttl_ns;
+	dc->negative_ttl_ns = opts->negative_ttl_ns;
 	dc_lock_init(&dc->rename_lock);
 	dc_lock_init(&dc->wait_graph_lock);
+	dc_lock_init(&dc->limits_lock);
+	dc_lock_init(&dc->psi_lock);
 	lru_init(dc);
-	if (!dc->hash || !dc->in_lookup_hash)
+	deferred_init(&dc->deferred);
+	dc->reclaim.work = instance_work;
+	if (table_init(&dc->entries, dc, log2_of(opts->hash_buckets, DEFAULT_ENTRIES), MAX_ENTRIES,
+		       entries_hash) ||
+	    table_init(&dc->in_lookup, dc, log2_of(opts->in_lookup_buckets, DEFAULT_IN_LOOKUP),
+		       MAX_IN_LOOKUP, in_lookup_hash) ||
+	    table_init(&dc->inodes, dc, log2_of(opts->in_lookup_buckets, DEFAULT_IN_LOOKUP),
+		       MAX_INODES, inodes_hash))
 		goto free;
-	err = name_secret_init(dc, opts->seed);
+	err = limits_set(dc, &limits);
+	if (!err)
+		err = name_secret_init(dc, opts->seed);
 	if (err)
 		goto free;
 	err = reclaim_start(&dc->reclaim, instance_idle);
@@ -134,18 +148,23 @@ free:
 
 int dcache_destroy(struct dcache *dc)
 {
-	if (reclaim_is_self(&dc->reclaim))
+	if (reclaim_is_self(&dc->reclaim) || deferred_is_self(&dc->deferred))
 		return -EDEADLK;
+	psi_pause(dc);
 	atomic_store_explicit(&dc->dying, true, memory_order_release);
 	/* Releasing an inode may put what it referenced, here or in the instance's thread. */
 	do {
+		deferred_barrier(&dc->deferred);
 		free_all_unused(dc);
 		reclaim_barrier(&dc->reclaim);
-	} while (lru_count(dc));
+	} while (lru_count(dc) || deferred_pending(&dc->deferred));
 	if (!instance_is_empty(dc)) {
 		atomic_store_explicit(&dc->dying, false, memory_order_release);
+		psi_resume(dc);
 		return -EBUSY;
 	}
+	psi_resume(dc);
+	psi_end(dc);
 	reclaim_stop(&dc->reclaim);
 	instance_free(dc);
 	return 0;
@@ -163,28 +182,54 @@ void *dcache_private(const struct dcache *dc)
 	return dc->private_data;
 }
 
+/* How many entries, about, are above a limit. */
+static uint64_t over_limit(const struct dcache *dc, const struct dcache_stats *stats, uint64_t live)
+{
+	const uint64_t levels[NR_LIMITS] = { stats->entries, stats->negatives, live };
+	uint64_t over = 0;
+	int kind;
+
+	for (kind = 0; kind < NR_LIMITS; kind++) {
+		uint64_t max = limit_max(&dc->counters, (enum limit_kind)kind);
+		uint64_t above = max && levels[kind] > max ? levels[kind] - max : 0;
+
+		if (kind == LIMIT_BYTES)
+			above = (above + sizeof(struct dentry) - 1) / sizeof(struct dentry);
+		if (above > over)
+			over = above;
+	}
+	return over;
+}
+
 void dcache_get_stats(const struct dcache *dc, struct dcache_stats *stats)
 {
-	const _Atomic uint64_t *counters[] = {
-		&dc->nr_dentry,	      &dc->nr_negative,	       &dc->nr_in_lookup,
-		&dc->nr_inode,	      &dc->bytes,	       &dc->lookups_started,
-		&dc->lookups_waited,  &dc->outcomes_shared,    &dc->evicted,
-	};
-	uint64_t *fields[] = {
-		&stats->entries,	&stats->negatives,	 &stats->in_lookup,
-		&stats->inodes,		&stats->bytes,		 &stats->lookups_started,
-		&stats->lookups_waited, &stats->outcomes_shared, &stats->evicted,
-	};
-	size_t i;
+	const struct counters *counters = &dc->counters;
+	uint64_t live = counter_level(counters, COUNT_BYTES_TAKEN, COUNT_BYTES_LEFT);
 
-	for (i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
-		*fields[i] = atomic_load_explicit(counters[i], memory_order_relaxed);
+	memset(stats, 0, sizeof(*stats));
+	stats->entries = counter_level(counters, COUNT_ENTRIES_MADE, COUNT_ENTRIES_GONE);
+	stats->inodes = counter_level(counters, COUNT_INODES_MADE, COUNT_INODES_FREED);
+	stats->negatives = counter_level(counters, COUNT_NEGATIVES_MADE, COUNT_NEGATIVES_GONE);
 	stats->unused = lru_count(dc);
+	stats->in_lookup = counter_level(counters, COUNT_LOOKUPS_STARTED, COUNT_LOOKUPS_ENDED);
 	stats->pending_frees = reclaim_pending(&dc->reclaim);
+	stats->pending_bytes = counter_level(counters, COUNT_BYTES_LEFT, COUNT_BYTES_FREED);
+	stats->bytes = live + stats->pending_bytes;
+	stats->over_limit = over_limit(dc, stats, live);
+	stats->buckets = table_size(&dc->entries);
+	stats->in_lookup_buckets = table_size(&dc->in_lookup);
+	stats->inserted = counter_sum(counters, COUNT_INSERTED);
+	stats->renames = counter_sum(counters, COUNT_RENAMES);
+	stats->resizes = counter_sum(counters, COUNT_RESIZES);
+	stats->lookups_started = counter_sum(counters, COUNT_LOOKUPS_STARTED);
+	stats->lookups_waited = counter_sum(counters, COUNT_LOOKUPS_WAITED);
+	stats->outcomes_shared = counter_sum(counters, COUNT_OUTCOMES_SHARED);
+	stats->evicted = counter_sum(counters, COUNT_EVICTED);
 }
 
 void dcache_barrier(struct dcache *dc)
 {
+	deferred_barrier(&dc->deferred);
 	/* Freeing an entry may be what queues the name that it shared. */
 	reclaim_barrier(&dc->reclaim);
 	reclaim_barrier(&dc->reclaim);

@@ -13,7 +13,8 @@
  *	then one of: directory sequence odd, and in it a bucket's lock or a wait queue's;
  *		     a bucket's lock; an LRU shard's lock; a wait queue's lock
  *
- * Nobody waits for a bucket's lock while holding another's, but a move, of which there is one.
+ * Nobody waits for a bucket's lock while holding another's, but who moves a bucket to a table's next
+ * array, for one of that array (table.c, T3).
  *
  * Under a bucket's lock no reference is taken or given back, nothing is allocated or freed, and no
  * operation of the program runs. Nobody sleeps in a read section: there, locks are only tried.
@@ -23,14 +24,16 @@
 
 #include <dcache.h>
 
-#include "hlist_bl.h"
+#include "counters.h"
 #include "list.h"
 #include "lockref.h"
+#include "probes.h"
 #include "seqcount.h"
 #include "sync/lock.h"
 #include "sync/reclaim.h"
 #include "sync/rwsem.h"
 #include "sync/sync.h"
+#include "table.h"
 
 #pragma GCC visibility push(hidden)
 
@@ -42,6 +45,7 @@
 struct external_name {
 	_Atomic uint32_t refs;
 	uint32_t len;
+	bool waits;			/* with the dead entry that alone has it */
 	struct reclaim_head rcu;
 	struct dcache *dcache;
 	char name[];
@@ -63,6 +67,11 @@ struct external_name {
 #define DCACHE_OP_COMPARE	0x0200u
 #define DCACHE_OP_REVALIDATE	0x0400u
 #define DCACHE_OP_DELETE	0x0800u
+#define DCACHE_DONTCACHE	0x1000u	/* invalidated, or below one that is: not kept, nor what is
+					 * looked up below it */
+#define DCACHE_EXPIRES		0x2000u	/* d_expires holds */
+#define DCACHE_OWN_TTL		0x4000u	/* ... and is not the instance's default */
+#define DCACHE_NEG_LRU		0x8000u	/* on the list of negatives of its LRU shard */
 #define DCACHE_LRU_SHARD_SHIFT	28	/* the LRU shard, fixed: four bits */
 
 /*
@@ -108,6 +117,12 @@ struct dentry {
 		struct hlist_node d_alias;		/* i_lock */
 		struct reclaim_head d_rcu;		/* once dead */
 	};
+	/* When it turns stale, in dc_ticks(); with DCACHE_EXPIRES. d_lock. */
+	_Atomic uint32_t d_expires;
+	/* The generation of its directory (i_generation) in which it was last known to be true:
+	 * taken before the backend was asked. d_lock, and d_seq where it moves; made older by
+	 * anybody, d_outdate(). */
+	_Atomic uint32_t d_generation;
 } __attribute__((aligned(64)));
 
 _Static_assert(sizeof(struct dentry) == 192, "an entry is three cache lines");
@@ -129,34 +144,62 @@ struct inode {
 	const struct inode_operations *i_op;
 	void *i_private;
 	uint64_t i_ino;
+	struct hlist_bl_node i_hash;		/* its chain's lock; icache.c */
+	_Atomic uint32_t i_state;		/* its chain's lock; 0 if it was never in the table */
+	_Atomic uint32_t i_evictor;		/* the thread that runs evict, if in the table */
+	_Atomic uint32_t i_generation;		/* of what is cached in this directory */
+	_Atomic uint32_t i_complete_expires;	/* in dc_ticks(), if negative entries expire */
+	_Atomic uint64_t i_complete;		/* what is known of all names: directory.c */
 	struct rwsem i_rwsem;
 	struct reclaim_head i_rcu;
 };
 
 struct graph_waiter;
 
-struct lru_shard {
-	struct dc_lock lock;
+/* Changed under the shard's lock; @nr is read without. */
+struct lru_list {
 	struct list_head list;			/* least recently used first */
 	_Atomic uint64_t nr;
+};
+
+#define LRU_LISTS 2
+
+struct lru_shard {
+	struct dc_lock lock;
+	struct lru_list lists[LRU_LISTS];	/* positives, negatives */
+	uint64_t turn;
 } __attribute__((aligned(64)));
+
+struct deferred;
+
+/* d_invalidate_deferred() calls that are not done; see prune.c. */
+struct deferred_queue {
+	struct dc_lock lock;
+	struct dc_lock run;			/* one portion at a time */
+	struct deferred *first, **last;		/* lock */
+	_Atomic uint64_t asked, done;
+	_Atomic uint32_t thread;		/* who runs a portion, or 0 */
+};
 
 /* The controlled scheduler has fewer: fewer states. */
 #ifndef LRU_SHARDS
 #define LRU_SHARDS 16u
 #endif
 #define NAME_SECRET_SIZE 192
+/* Futexes of those who wait for inodes. */
+#define INODE_WAIT_WORDS 16u
 
 struct dcache {
 	/* Fixed after creation. */
-	struct hlist_bl_head *hash;
-	uint64_t hash_mask;
-	struct hlist_bl_head *in_lookup_hash;
-	uint64_t in_lookup_mask;
 	const struct dentry_operations *d_op;
 	void *private_data;
-	uint64_t max_entries;
+	uint64_t positive_ttl_ns;
+	uint64_t negative_ttl_ns;
 	uint8_t name_secret[NAME_SECRET_SIZE];
+
+	struct hash_table entries;		/* by d_hash: hashed entries */
+	struct hash_table in_lookup;		/* by d_in_lookup: in-lookup entries */
+	struct hash_table inodes;		/* by i_hash: inodes of iget_locked() */
 
 	/* Moves. rename_seq is odd while one is under way; rename_lock is held then. */
 	struct dc_lock rename_lock __attribute__((aligned(64)));
@@ -164,28 +207,58 @@ struct dcache {
 	struct dc_lock wait_graph_lock;
 	struct graph_waiter *graph_waiters;	/* wait_graph_lock */
 	_Atomic bool dying;			/* nothing is kept after its last reference */
+	/* Each changes when an inode of its numbers that somebody waits for is filled or gone. */
+	_Atomic uint32_t inode_wait[INODE_WAIT_WORDS];
 
-	_Atomic uint64_t nr_dentry __attribute__((aligned(64)));
-	_Atomic uint64_t nr_inode;
-	_Atomic uint64_t nr_negative;
-	_Atomic uint64_t bytes;
-	_Atomic uint64_t nr_in_lookup __attribute__((aligned(64)));
-	_Atomic uint64_t lookups_started;
-	_Atomic uint64_t lookups_waited;
-	_Atomic uint64_t outcomes_shared;
-	_Atomic uint64_t evicted;
-	_Atomic uint32_t next_dirno;
+	struct counters counters;
+	_Atomic uint32_t next_dirno __attribute__((aligned(64)));
 	_Atomic uint32_t next_lru_shard;
+	/* Moves from one directory to another; counted under the d_lock of both. */
+	_Atomic uint64_t nr_moves;
+	struct dc_lock limits_lock;		/* changing the limits */
+	struct dc_lock psi_lock;		/* beginning and ending to watch */
+	struct psi_watch *psi;			/* psi_lock */
 
+	struct deferred_queue deferred __attribute__((aligned(64)));
 	struct reclaim reclaim __attribute__((aligned(64)));
 	struct lru_shard lru[LRU_SHARDS];
 };
 
 /* ---- small helpers ---- */
 
-static inline void count_add(_Atomic uint64_t *counter, int64_t by)
+static inline void count_add(struct dcache *dc, enum counter counter, int64_t by)
 {
-	atomic_fetch_add_explicit(counter, (uint64_t)by, memory_order_relaxed);
+	counter_add(&dc->counters, counter, by);
+}
+
+/* There is one hashed negative more or less: @by is 1 or -1. */
+static inline void count_negative(struct dcache *dc, int64_t by)
+{
+	counter_add(&dc->counters, by > 0 ? COUNT_NEGATIVES_MADE : COUNT_NEGATIVES_GONE, 1);
+	limit_add(&dc->counters, LIMIT_NEGATIVES, by);
+}
+
+/* Memory comes and goes; or waits for a grace period, and then goes. */
+static inline void dcache_account(struct dcache *dc, int64_t bytes)
+{
+	if (bytes > 0) {
+		counter_add(&dc->counters, COUNT_BYTES_TAKEN, bytes);
+	} else {
+		counter_add(&dc->counters, COUNT_BYTES_LEFT, -bytes);
+		counter_add(&dc->counters, COUNT_BYTES_FREED, -bytes);
+	}
+	limit_add(&dc->counters, LIMIT_BYTES, bytes);
+}
+
+static inline void account_waits(struct dcache *dc, size_t bytes)
+{
+	counter_add(&dc->counters, COUNT_BYTES_LEFT, (int64_t)bytes);
+	limit_add(&dc->counters, LIMIT_BYTES, -(int64_t)bytes);
+}
+
+static inline void account_waited(struct dcache *dc, size_t bytes)
+{
+	counter_add(&dc->counters, COUNT_BYTES_FREED, (int64_t)bytes);
 }
 
 static inline uint32_t d_flags(const struct dentry *dentry)
@@ -220,9 +293,95 @@ static inline bool is_dir(const struct inode *inode)
 	return inode->i_type == INODE_DIRECTORY;
 }
 
+/* ---- freshness: invalidate.c ---- */
+
+/* The longest time to live, in ticks: 20 days. */
+#define DC_TTL_MAX_NS ((uint64_t)20 * 86400 * 1000000000)
+#define DC_TTL_MAX ((uint32_t)(DC_TTL_MAX_NS >> 24) + 1)
+
+/* A clock for times to live: ticks of 17 ms (2^24 ns); wraps after 2.3 years. */
+static inline uint32_t dc_ticks(void)
+{
+	return (uint32_t)(dc_now_ns() >> 24);
+}
+
+/* It is not so that what expires has from one tick to the longest time left. What nobody has looked at
+ * for the 2.3 years would look good again; a signed difference would have it so after half of that. */
+static inline bool dc_expired(uint32_t expires, uint32_t now)
+{
+	return expires - now - 1 > DC_TTL_MAX;
+}
+
+/* Is @dentry, an entry of the directory @dir, stale? Stores nothing; as of the time of its sequence
+ * number in a read section. Without that, one that is being moved may seem so: ask d_is_stale(). */
+static inline bool d_stale_in(const struct dentry *dentry, const struct inode *dir)
+{
+	if (atomic_load_explicit(&dentry->d_generation, memory_order_acquire) !=
+	    atomic_load_explicit(&dir->i_generation, memory_order_acquire))
+		return true;
+	if (!(atomic_load_explicit(&dentry->d_flags, memory_order_acquire) & DCACHE_EXPIRES))
+		return false;
+	return dc_expired(atomic_load_explicit(&dentry->d_expires, memory_order_acquire),
+			  dc_ticks());
+}
+
+/* Is what is known of @dentry, in @dir, older than the directory's generation? */
+static inline bool d_outdated(const struct dentry *dentry, const struct inode *dir)
+{
+	return atomic_load_explicit(&dentry->d_generation, memory_order_acquire) !=
+	       atomic_load_explicit(&dir->i_generation, memory_order_acquire);
+}
+
+/* When what is true for @ttl_ns from now on expires. */
+uint32_t dc_expiry(uint64_t ttl_ns);
+/* d_lock is held: its time to live begins, as the instance's options say; but a time of its own that an
+ * unhashed entry was given stays. */
+void d_start_ttl(struct dentry *dentry, bool positive);
+/* What is known of the entry is no newer than @generation. */
+void d_outdate(struct dentry *dentry, uint32_t generation);
+/* d_lock is held: the entry was true in @generation of its directory, or later. */
+void d_renew(struct dentry *dentry, uint32_t generation);
+/*
+ * d_lock of both is held, and @dentry is about to take the place of @target. @found: because it was
+ * found there, by whoever asked for @target's name; otherwise because it was renamed, so that what was
+ * no longer known to be true is not now. Return: its generation there.
+ */
+uint32_t d_moved_generation(const struct dentry *dentry, const struct dentry *target, bool found);
+/* The same, @found, and d_seq of @dentry is odd: it gets the time to live of what was found. */
+void d_found_ttl(struct dentry *dentry, const struct dentry *target);
+/* d_revalidate() of an entry that was seen in @parent, which is referenced. */
+int revalidate_in(struct dentry *dentry, struct dentry *parent, unsigned int flags);
+
+/* ---- directory.c ---- */
+
+/* Nonzero: @dir is complete, and the same as long as it is so without a break. Who reads the same before
+ * and after an exact miss knows that the name is absent, see directory.c. */
+uint64_t dir_complete_stamp(const struct inode *dir);
+/* Not more than a hint for who has missed: it may be complete only since then. */
+static inline bool dir_is_complete(const struct inode *dir)
+{
+	return dir_complete_stamp(dir) != 0;
+}
+/* The caller owns the lookup @dentry in @dir: if the directory is complete, end it by adding the
+ * negative entry. */
+bool dir_knows_absent(struct inode *dir, struct dentry *dentry);
+/* A name of @dir is about to be cached no longer, though it exists. d_unhash() says it. */
+void dir_lose(struct inode *dir);
+/* @dir is not complete, whatever is being listed. */
+void dir_not_complete(struct inode *dir);
+
 /* ---- name.c ---- */
 
 int name_secret_init(struct dcache *dc, uint64_t seed);
+/* A keyed hash of an inode's number. */
+uint64_t number_hash(const struct dcache *dc, uint64_t number);
+/* "." and "..", which no entry bears. */
+static inline bool name_is_dots(const struct qstr *name)
+{
+	return name->name && (name->len == 1 || name->len == 2) &&
+	       ((const char *)name->name)[0] == '.' && ((const char *)name->name)[name->len - 1] == '.';
+}
+
 /* 0, -EINVAL, -ENAMETOOLONG */
 int name_check(const struct qstr *name);
 /* Copy @name to @out, with its hash in @parent. 0, -EINVAL or -ENAMETOOLONG for its length, or
@@ -233,9 +392,13 @@ int name_set(struct dentry *dentry, const struct qstr *name);
 /* Take @from's name; d_lock of both and d_seq of @to are held. Returns the external name that @to
  * had, for external_name_put(). */
 struct external_name *name_take(struct dentry *to, const struct dentry *from);
+/* Swap two names; the same locks, and d_seq of both. */
+void name_swap(struct dentry *a, struct dentry *b);
 /* The external name of an entry whose name cannot change, or NULL. */
 struct external_name *name_external(const struct dentry *dentry);
 void external_name_put(struct external_name *name);
+/* @dentry is dead: if nobody shares its name, that waits for a grace period too. */
+void name_waits(const struct dentry *dentry);
 /* The bytes of an entry whose name cannot change. */
 struct qstr name_of(const struct dentry *dentry);
 /* Copy the name as of @seq into @buf of DCACHE_NAME_MAX bytes; in a read section. Returns the
@@ -256,18 +419,34 @@ enum d_match {
  * read section. */
 enum d_match d_match(const struct dentry *dentry, uint32_t state, const struct dentry *parent,
 		     const struct qstr *name, uint32_t *seq);
-struct hlist_bl_head *hash_bucket(const struct dcache *dc, uint32_t dirno, uint32_t hash);
-struct hlist_bl_head *in_lookup_bucket(const struct dcache *dc, uint32_t dirno, uint32_t hash);
+/* What the tables choose a bucket by: of a prepared name in @parent; of an entry, which cannot change. */
+uint64_t table_hash(const struct dentry *parent, const struct qstr *name);
+uint64_t table_hash_of(const struct dentry *dentry);
+/* The same of nodes, for the tables of entries and of in-lookup entries. */
+uint64_t entries_hash(const struct hlist_bl_node *node);
+uint64_t in_lookup_hash(const struct hlist_bl_node *node);
+/* After changes to the tables, with no lock held: a little of what resizing them takes. */
+static inline void tables_tend(struct dcache *dc)
+{
+	if (atomic_load_explicit(&dc->dying, memory_order_relaxed))
+		return;
+	table_tend(&dc->entries);
+	table_tend(&dc->in_lookup);
+	table_tend(&dc->inodes);
+}
 
 enum d_found {
 	D_FOUND,	/* *found is referenced */
 	D_MISSED,	/* it is not there; exact if no move was under way */
 	D_BUSY,		/* leave the read section, dput(*found), yield, come again */
+	D_FULL,		/* it is there, and its count is full */
 };
 
+/* d_lookup_rcu() of a prepared name. */
+struct dentry *lookup_rcu(const struct dentry *parent, const struct qstr *name, uint32_t *seq);
 /* In a read section. */
 enum d_found lookup_get(struct dentry *parent, const struct qstr *name, struct dentry **found);
-/* d_lookup() of a prepared name. */
+/* d_lookup() of a prepared name. ERR_PTR(-EOVERFLOW): it is there, but its count is full. */
 struct dentry *lookup_exact(struct dentry *parent, const struct qstr *name);
 
 /* ---- dentry.c ---- */
@@ -280,8 +459,18 @@ struct dentry *dentry_alloc(struct dcache *dc, struct dentry *parent, const stru
 void dentry_discard(struct dentry *dentry);
 /* Put a reference; if it is the last, free the entry even if it is hashed. True: it was freed. */
 bool dentry_kill(struct dentry *dentry);
-/* d_lock is held and the entry is hashed: it no longer is. (publish.c) */
+/* Put a reference that was taken to look at the entry: it does not look used because of that. */
+void dput_quietly(struct dentry *dentry);
+/* d_lock is held: its last put frees it, even if it is hashed. */
+void d_dontcache(struct dentry *dentry);
+/* The d_lock of both is held and @dentry is being put, or hashed again, below @parent: it is to be kept
+ * as far as that is; see prune.c, N4. */
+void d_take_mark(struct dentry *dentry, const struct dentry *parent);
+/* d_lock is held and the entry is hashed: it no longer is, and a positive one is lost to its
+ * directory. (publish.c) */
 void d_unhash(struct dentry *dentry);
+/* The same where the name is gone from the directory, too: deleted, or moved away. */
+void d_unhash_gone(struct dentry *dentry);
 /* d_lock is held: mark it as on its parent's child list; the parent's d_lock is held too. */
 void d_list_child(struct dentry *dentry, struct dentry *parent);
 /* d_lock, and i_lock unless @inode is NULL, are held: give the entry its inode. */
@@ -294,6 +483,8 @@ struct inode *d_clear_inode(struct dentry *dentry);
 /* d_add() that leaves @inode to the caller on error, and says -EAGAIN where @inode is a directory that
  * has an entry. */
 int d_publish(struct dentry *dentry, struct inode *inode);
+/* It failed: @inode, if any, is known to be there and not cached. Consumes it. */
+void d_not_added(struct dentry *dentry, struct inode *inode);
 /* Lock the chain where (@dir, @name) belongs, having made sure that no entry there but @except
  * bears that name. NULL: one does. d_compare may run, while no bucket is locked. */
 struct hlist_bl_head *bucket_lock_vacant(struct dentry *dir, const struct qstr *name,
@@ -307,11 +498,58 @@ void lru_init(struct dcache *dc);
 /* d_lock is held. */
 void d_lru_add(struct dentry *dentry);
 void d_lru_del(struct dentry *dentry);
-/* Free up to @nr unused entries, looking at @scan at most; @all: do not spare what was used again. */
-size_t lru_shrink(struct dcache *dc, size_t nr, size_t scan, bool all);
+/* The same: it has turned positive or negative. */
+void d_lru_turned(struct dentry *dentry);
+/* Free up to @nr unused entries, looking at @looks at most; @all: do not spare what was used again. */
+size_t lru_shrink(struct dcache *dc, size_t nr, size_t looks, bool all);
 uint64_t lru_count(const struct dcache *dc);
+/* No lock is held, in all of these. Something of a name with that @hash has been counted: free what it
+ * is too much, if anything. */
+void lru_make_room(struct dcache *dc, uint32_t hash);
+/* @dentry is about to be a hashed negative: room for it. Return: for negative_end(), once it is one, or
+ * will not be. */
+bool negative_begin(struct dcache *dc, const struct dentry *dentry);
+void negative_end(struct dcache *dc, bool begun);
+/* Free all that is unused and too much. */
+void lru_keep_limits(struct dcache *dc);
+
+/* ---- shrink.c ---- */
+
+/* The least that dcache_limits.max_bytes may be. */
+#define MIN_MAX_BYTES ((size_t)1 << 20)
+
+/* -EINVAL. limits_lock is held, or nobody else uses the instance yet. */
+int limits_set(struct dcache *dc, const struct dcache_limits *limits);
+
+/* ---- psi.c ---- */
+
+/* Until it is resumed, or ended, no shrinking is begun, and none is under way when this returns. */
+void psi_pause(struct dcache *dc);
+void psi_resume(struct dcache *dc);
+/* Watch no more. */
+void psi_end(struct dcache *dc);
+
+/* ---- prune.c ---- */
+
+/* No lock is held. @dentry was moved to another directory: if that is below what was invalidated, so
+ * is what lies below @dentry. */
+void prune_moved(struct dentry *dentry);
+void deferred_init(struct deferred_queue *queue);
+/* Do a portion of what was deferred. Return: is there more? */
+bool deferred_work(struct deferred_queue *queue);
+/* Wait until all that was deferred before is done, by doing it; nothing from within it. */
+void deferred_barrier(struct deferred_queue *queue);
+/* Is this thread in such a portion? */
+bool deferred_is_self(const struct deferred_queue *queue);
+uint64_t deferred_pending(const struct deferred_queue *queue);
 
 /* ---- inode.c ---- */
+
+bool inode_type_is_known(enum inode_type type);
+/* An inode with one reference, counted, without type, operations and private pointer. NULL: no memory. */
+struct inode *inode_alloc(struct dcache *dc, uint64_t ino);
+/* Nobody has seen it. */
+void inode_discard(struct inode *inode);
 
 uint32_t dir_seq_read(const struct inode *dir);
 bool dir_seq_is_odd(uint32_t seq);
@@ -320,6 +558,21 @@ void dir_seq_wait(struct inode *dir);
 /* Make it odd: nobody else's lookup in @dir ends by adding until dir_seq_end(). */
 void dir_seq_begin(struct inode *dir);
 void dir_seq_end(struct inode *dir);
+
+/* ---- icache.c ---- */
+
+/* For the table of inodes. */
+uint64_t inodes_hash(const struct hlist_bl_node *node);
+/* It has no type yet, or never will: no entry may have it. */
+bool inode_is_unfilled(const struct inode *inode);
+/* Before and after the evict operation. */
+void icache_evict_begin(struct inode *inode);
+void icache_evict_end(struct inode *inode);
+
+/* ---- alias.c ---- */
+
+/* Unhash a negative that the filesystem has just been seen to belie; nothing if it is positive. */
+void drop_negative(struct dentry *dentry);
 
 /* ---- wait.c ---- */
 
@@ -384,10 +637,14 @@ void lookup_unhash(struct dentry *dentry, struct lookup_end *end);
 void lookup_wake(struct lookup_end *end, int error, struct dentry *alias);
 /*
  * d_alloc_parallel() of a prepared name. @holder: an in-lookup entry of the caller's that stays so
- * while the call waits, or NULL. *@shared is set if the error returned is another lookup's outcome.
+ * while the call waits, or NULL. *@shared is set if what is returned, an entry or an error, is the
+ * outcome of another's lookup that ended during the call. @shared is NULL: does not wait for others'
+ * lookups, but says -EAGAIN.
  */
 struct dentry *alloc_parallel(struct dentry *parent, const struct qstr *name,
 			      struct wait_queue_head *wq, struct dentry *holder, bool *shared);
+/* If somebody is asking for @name in @parent, what they find is stale. */
+void in_lookup_outdate(struct dentry *parent, const struct qstr *name);
 /* End a lookup with the entry as it is, negative and unhashed: waiters get it so. */
 void lookup_end_with_itself(struct dentry *dentry);
 
@@ -403,22 +660,20 @@ struct move {
 #define MOVE_INIT { LOOKUP_END_INIT, NULL, NULL }
 
 /*
- * Move @dentry to @target's parent and name; @target, unhashed and negative, stays so, and if it
- * was in-lookup it no longer is. rename_lock is held; @dentry is no ancestor of @target.
- * Return: 0; -EEXIST: the name is taken; -EINVAL: @target is not as it should be. After an error
+ * Move @dentry to @target's parent and name; @target ends unhashed, and if it was in-lookup it no
+ * longer is. @replace: it may have been hashed and positive; otherwise it was found to be @dentry, and
+ * is never to be hashed. rename_lock is held; neither is above the other; only a disconnected @dentry
+ * is a root.
+ * Return: 0; -EEXIST: the name is taken; -EINVAL: they are not as they should be. After an error
  * nothing has changed.
  */
-int move_entry(struct dentry *dentry, struct dentry *target, struct move *move);
+int move_entry(struct dentry *dentry, struct dentry *target, bool replace, struct move *move);
 /* No lock is held: tell @target's waiters that @dentry is what they wanted, put what is left. */
 void move_end(struct move *move, struct dentry *dentry);
 void rename_write_lock(struct dcache *dc);
 void rename_write_unlock(struct dcache *dc);
 /* Is @ancestor @dentry or above it? rename_lock is held. */
 bool is_ancestor(const struct dentry *ancestor, const struct dentry *dentry);
-
-/* ---- instance.c ---- */
-
-void dcache_account(struct dcache *dc, int64_t bytes);
 
 #pragma GCC visibility pop
 

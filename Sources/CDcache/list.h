@@ -54,6 +54,15 @@ static inline void hlist_add_head(struct hlist_node *node, struct hlist_head *li
 	list->first = node;
 }
 
+static inline void hlist_add_behind(struct hlist_node *node, struct hlist_node *before)
+{
+	node->next = before->next;
+	node->pprev = &before->next;
+	if (node->next)
+		node->next->pprev = &node->next;
+	before->next = node;
+}
+
 static inline void hlist_del(struct hlist_node *node)
 {
 	*node->pprev = node->next;

@@ -14,8 +14,9 @@
  *  L3	In a read section nobody sleeps. If the found entry's lock stays held for longer than a
  *	short spin, the section is left, the processor is yielded, and the search begins anew.
  *
- * The bucket is chosen by the name's hash and the number of the directory, multiplied into one
- * word whose high bits are used: as good as random for one directory and for many.
+ * The bucket is chosen by the name's hash and the number of the directory, mixed into one word
+ * every bit of which depends on all: as good as random for one directory and for many. The table may
+ * be changing its size: table.c, T1.
  */
 #include "internal.h"
 
@@ -28,38 +29,54 @@ static uint64_t mix(uint32_t dirno, uint32_t hash)
 	return z ^ (z >> 32);
 }
 
-struct hlist_bl_head *hash_bucket(const struct dcache *dc, uint32_t dirno, uint32_t hash)
+uint64_t table_hash(const struct dentry *parent, const struct qstr *name)
 {
-	return &dc->hash[mix(dirno, hash) & dc->hash_mask];
+	return mix(atomic_load_explicit(&parent->d_dirno, memory_order_relaxed), name->hash);
 }
 
-struct hlist_bl_head *in_lookup_bucket(const struct dcache *dc, uint32_t dirno, uint32_t hash)
+uint64_t table_hash_of(const struct dentry *dentry)
 {
-	return &dc->in_lookup_hash[(mix(dirno, hash) >> 40) & dc->in_lookup_mask];
+	const struct dentry *parent = d_parent_of(dentry);
+
+	return mix(atomic_load_explicit(&parent->d_dirno, memory_order_relaxed),
+		   (uint32_t)atomic_load_explicit(&dentry->d_hash_len, memory_order_relaxed));
 }
 
-static struct hlist_bl_head *bucket_of(const struct dentry *parent, const struct qstr *name)
+uint64_t entries_hash(const struct hlist_bl_node *node)
 {
-	return hash_bucket(parent->d_dcache,
-			   atomic_load_explicit(&parent->d_dirno, memory_order_relaxed),
-			   name->hash);
+	return table_hash_of(container_of(node, struct dentry, d_hash));
+}
+
+uint64_t in_lookup_hash(const struct hlist_bl_node *node)
+{
+	return table_hash_of(container_of(node, struct dentry, d_in_lookup));
+}
+
+struct dentry *lookup_rcu(const struct dentry *parent, const struct qstr *name, uint32_t *seq)
+{
+	uint64_t array = table_current(&parent->d_dcache->entries);
+	uint64_t hash = table_hash(parent, name);
+	const struct hlist_bl_head *head;
+
+	do {
+		struct hlist_bl_node *node;
+
+		head = table_bucket(array, hash);
+		for (node = hlist_bl_first(head); node; node = hlist_bl_next(node)) {
+			struct dentry *dentry = container_of(node, struct dentry, d_hash);
+
+			if (d_match(dentry, DCACHE_HASHED, parent, name, seq) == D_SAME)
+				return dentry;
+		}
+	} while (table_moved_on(head, &array));
+	return NULL;
 }
 
 struct dentry *d_lookup_rcu(const struct dentry *parent, const struct qstr *name, uint32_t *seq)
 {
-	struct hlist_bl_node *node;
 	struct qstr prepared;
 
-	if (name_prepare(parent, name, &prepared))
-		return NULL;
-	for (node = hlist_bl_first(bucket_of(parent, &prepared)); node;
-	     node = hlist_bl_next(node)) {
-		struct dentry *dentry = container_of(node, struct dentry, d_hash);
-
-		if (d_match(dentry, DCACHE_HASHED, parent, &prepared, seq) == D_SAME)
-			return dentry;
-	}
-	return NULL;
+	return name_prepare(parent, name, &prepared) ? NULL : lookup_rcu(parent, &prepared, seq);
 }
 
 bool d_seq_retry(const struct dentry *dentry, uint32_t seq)
@@ -79,7 +96,7 @@ bool dget_rcu(struct dentry *dentry, uint32_t seq)
 		dc_spin_hint();
 	}
 	got = lockref_count(&dentry->d_lockref) >= 0 &&
-	      lockref_count(&dentry->d_lockref) < LOCKREF_MAX &&
+	      !lockref_is_full(&dentry->d_lockref) &&
 	      seqcount_unchanged(&dentry->d_seq, seq);
 	if (got)
 		lockref_add_locked(&dentry->d_lockref, 1);
@@ -87,13 +104,13 @@ bool dget_rcu(struct dentry *dentry, uint32_t seq)
 	return got;
 }
 
-enum d_found lookup_get(struct dentry *parent, const struct qstr *name, struct dentry **found)
+/* Search one chain. */
+static enum d_found chain_get(struct hlist_bl_node *node, struct dentry *parent,
+			      const struct qstr *name, struct dentry **found)
 {
-	struct hlist_bl_node *node;
 	int spins = 0;
 
-	*found = NULL;
-	for (node = hlist_bl_first(bucket_of(parent, name)); node; node = hlist_bl_next(node)) {
+	for (; node; node = hlist_bl_next(node)) {
 		struct dentry *dentry = container_of(node, struct dentry, d_hash);
 		enum d_match match;
 		uint32_t seq;
@@ -112,11 +129,31 @@ enum d_found lookup_get(struct dentry *parent, const struct qstr *name, struct d
 		case LOCKREF_GONE:
 			/* It is being killed: about to be unhashed, so no longer there. */
 			continue;
+		case LOCKREF_FULL:
+			return seqcount_unchanged(&dentry->d_seq, seq) ? D_FULL : D_BUSY;
 		case LOCKREF_GOT:
 			*found = dentry;
 			return seqcount_unchanged(&dentry->d_seq, seq) ? D_FOUND : D_BUSY;
 		}
 	}
+	return D_MISSED;
+}
+
+enum d_found lookup_get(struct dentry *parent, const struct qstr *name, struct dentry **found)
+{
+	uint64_t hash = table_hash(parent, name);
+	uint64_t array = table_current(&parent->d_dcache->entries);
+	const struct hlist_bl_head *head;
+
+	*found = NULL;
+	do {
+		enum d_found result;
+
+		head = table_bucket(array, hash);
+		result = chain_get(hlist_bl_first(head), parent, name, found);
+		if (result != D_MISSED)
+			return result;
+	} while (table_moved_on(head, &array));
 	return D_MISSED;
 }
 
@@ -139,13 +176,15 @@ struct dentry *lookup_exact(struct dentry *parent, const struct qstr *name)
 		if (excluding_moves)
 			dc_unlock(&dc->rename_lock);
 		excluding_moves = false;
-		if (result == D_FOUND)
+		if (result == D_FULL)
+			dentry = ERR_PTR(-EOVERFLOW);
+		if (result == D_FOUND || result == D_FULL || (result == D_MISSED && exact)) {
+			DC_PROBE_LOOKUP(parent, name->name, name->len, dentry);
 			return dentry;
+		}
 		if (result == D_BUSY) {
 			dput(dentry);
 			dc_yield(attempt++);
-		} else if (exact) {
-			return NULL;
 		} else {
 			dc_lock(&dc->rename_lock);
 			excluding_moves = true;
@@ -155,11 +194,13 @@ struct dentry *lookup_exact(struct dentry *parent, const struct qstr *name)
 
 struct dentry *d_lookup(struct dentry *parent, const struct qstr *name)
 {
+	struct dentry *dentry;
 	struct qstr prepared;
 
 	if (name_prepare(parent, name, &prepared))
 		return NULL;
-	return lookup_exact(parent, &prepared);
+	dentry = lookup_exact(parent, &prepared);
+	return IS_ERR(dentry) ? NULL : dentry;
 }
 
 struct dentry *d_hash_and_lookup(struct dentry *parent, struct qstr *name)

@@ -10,8 +10,10 @@
  * atomics: a move rewrites them while lookups without a lock compare them. Whoever reads them so
  * checks d_seq afterwards and, before trusting the bytes to anybody else's code (d_compare),
  * makes a copy. A longer name is immutable in a block of its own, counted by the entries that bear
- * it and freed after a grace period; its address is followed only after d_seq has been checked,
- * since until then it may be the first bytes of a short name.
+ * it, and the snapshots taken of it, and freed after a grace period; its address is followed only
+ * after d_seq has been checked, since until then it may be the first bytes of a short name. A
+ * snapshot takes its reference in a read section, and never the first: a name that all have let go of
+ * is on its way to be freed, and its entry, meanwhile, bears another.
  */
 #include <string.h>
 
@@ -52,6 +54,11 @@ static uint32_t hash_bytes(const struct dcache *dc, const void *bytes, size_t le
 	uint32_t folded = (uint32_t)(hash ^ (hash >> 32));
 
 	return folded ? folded : 1;
+}
+
+uint64_t number_hash(const struct dcache *dc, uint64_t number)
+{
+	return XXH3_64bits_withSecret(&number, sizeof(number), dc->name_secret, NAME_SECRET_SIZE);
 }
 
 uint32_t full_name_hash(const struct dentry *dir, const void *bytes, size_t len)
@@ -202,6 +209,7 @@ int name_set(struct dentry *dentry, const struct qstr *name)
 			return -ENOMEM;
 		atomic_init(&ext->refs, 1);
 		ext->len = left;
+		ext->waits = false;
 		ext->dcache = dentry->d_dcache;
 		memcpy(ext->name, at, left);
 		ext->name[left] = 0;
@@ -227,14 +235,28 @@ static void external_name_free(struct reclaim_head *head)
 {
 	struct external_name *ext = container_of(head, struct external_name, rcu);
 
-	dcache_account(ext->dcache, -(int64_t)external_size(ext->len));
+	account_waited(ext->dcache, external_size(ext->len));
 	dc_free(ext);
 }
 
 void external_name_put(struct external_name *ext)
 {
-	if (ext && atomic_fetch_sub_explicit(&ext->refs, 1, memory_order_acq_rel) == 1)
+	if (ext && atomic_fetch_sub_explicit(&ext->refs, 1, memory_order_acq_rel) == 1) {
+		if (!ext->waits)
+			account_waits(ext->dcache, external_size(ext->len));
 		dc_call_rcu(&ext->dcache->reclaim, &ext->rcu, external_name_free);
+	}
+}
+
+void name_waits(const struct dentry *dentry)
+{
+	struct external_name *ext = name_external(dentry);
+
+	/* Nobody takes it from a dead entry: who has it alone keeps it alone. */
+	if (ext && atomic_load_explicit(&ext->refs, memory_order_acquire) == 1) {
+		ext->waits = true;
+		account_waits(ext->dcache, external_size(ext->len));
+	}
 }
 
 struct external_name *name_take(struct dentry *to, const struct dentry *from)
@@ -252,6 +274,25 @@ struct external_name *name_take(struct dentry *to, const struct dentry *from)
 				      memory_order_release);
 	hash_len_set(to, (uint32_t)hash_len, (uint32_t)(hash_len >> 32));
 	return had;
+}
+
+static void swap_words(_Atomic uint64_t *a, _Atomic uint64_t *b)
+{
+	uint64_t word = atomic_load_explicit(a, memory_order_relaxed);
+
+	atomic_store_explicit(a, atomic_load_explicit(b, memory_order_relaxed),
+			      memory_order_release);
+	atomic_store_explicit(b, word, memory_order_release);
+}
+
+void name_swap(struct dentry *a, struct dentry *b)
+{
+	int i;
+
+	/* Names of their own go with the words, each with the reference that its entry has. */
+	for (i = 0; i < DNAME_INLINE_WORDS; i++)
+		swap_words(&a->d_iname[i], &b->d_iname[i]);
+	swap_words(&a->d_hash_len, &b->d_hash_len);
 }
 
 /* ---- reading ---- */
@@ -286,6 +327,74 @@ int name_copy_rcu(const struct dentry *dentry, uint32_t seq, char *buf)
 		return -1;
 	memcpy(buf, len > DNAME_INLINE_LEN ? external_at(words[0])->name : (const char *)words, len);
 	return (int)len;
+}
+
+_Static_assert(sizeof(((struct name_snapshot *)0)->inline_name) == DNAME_INLINE_LEN,
+	       "a snapshot holds an inline name");
+
+/* A reference that keeps the name. False: the last is gone, and so will the name be, after the read
+ * section. */
+static bool external_name_tryget(struct external_name *ext)
+{
+	uint32_t refs = atomic_load_explicit(&ext->refs, memory_order_relaxed);
+
+	while (refs) {
+		if (atomic_compare_exchange_strong_explicit(&ext->refs, &refs, refs + 1,
+							    memory_order_acquire,
+							    memory_order_relaxed))
+			return true;
+	}
+	return false;
+}
+
+/* In a read section. False: the name changed meanwhile. */
+static bool snapshot_take(struct name_snapshot *snapshot, const struct dentry *dentry)
+{
+	uint32_t seq = read_seqcount(&dentry->d_seq);
+	uint64_t hash_len = atomic_load_explicit(&dentry->d_hash_len, memory_order_acquire);
+	uint64_t words[DNAME_INLINE_WORDS];
+	struct external_name *ext;
+	int i;
+
+	for (i = 0; i < DNAME_INLINE_WORDS; i++)
+		words[i] = atomic_load_explicit(&dentry->d_iname[i], memory_order_acquire);
+	if (!seqcount_unchanged(&dentry->d_seq, seq))
+		return false;
+	snapshot->external = NULL;
+	snapshot->name.hash = (uint32_t)hash_len;
+	snapshot->name.len = (uint32_t)(hash_len >> 32);
+	if (snapshot->name.len <= DNAME_INLINE_LEN) {
+		memcpy(snapshot->inline_name, words, sizeof(words));
+		snapshot->name.name = snapshot->inline_name;
+		return true;
+	}
+	ext = external_at(words[0]);
+	if (!external_name_tryget(ext))
+		return false;
+	snapshot->external = ext;
+	snapshot->name.name = ext->name;
+	return true;
+}
+
+void take_dentry_name_snapshot(struct name_snapshot *snapshot, const struct dentry *dentry)
+{
+	unsigned int attempt = 0;
+	bool taken;
+
+	for (;;) {
+		dc_read_lock();
+		taken = snapshot_take(snapshot, dentry);
+		dc_read_unlock();
+		if (taken)
+			return;
+		dc_yield(attempt++);
+	}
+}
+
+void release_dentry_name_snapshot(struct name_snapshot *snapshot)
+{
+	external_name_put(snapshot->external);
+	snapshot->external = NULL;
 }
 
 bool name_is(const struct dentry *dentry, const struct dentry *dir, const struct qstr *name)

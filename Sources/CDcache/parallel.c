@@ -35,6 +35,10 @@
  *	needs the lock of the entry they waited for.
  *  P7	The new entry is private until A3: its flags are set before it can be seen. It joins its
  *	parent's child list only when it is published.
+ *  P8	Who comes after an invalidation does not take what a lookup finds that began before it: a
+ *	waiter compares the entry's generation, taken when the lookup began, with the directory's
+ *	before it queues, and if they differ forgets the outcome and starts over. Invalidating a name
+ *	makes the generation of the entry that is asked for older.
  *
  * While an entry is in-lookup its lockref has the SLOW bit, so that every put comes by and sees
  * whether the remaining references are those of waiters only: nobody could end the lookup then.
@@ -152,7 +156,7 @@ static int park_holder(struct dentry *dentry, struct graph_waiter *graph, struct
 		park(dentry, self);
 	} else if (in_lookup) {
 		dentry->d_nr_waiters--;
-		lockref_add_locked(&dentry->d_lockref, -1);
+		lockref_put_locked(&dentry->d_lockref);
 	}
 	lockref_unlock(&dentry->d_lockref);
 	if (entered && !in_lookup)
@@ -177,6 +181,7 @@ static struct dentry *join_lookup(struct dentry *dentry, struct dentry *parent,
 	};
 	struct sleeper self;
 	enum d_match match;
+	bool outdated;
 	int parked;
 	uint32_t seq;
 	int spins;
@@ -199,6 +204,13 @@ static struct dentry *join_lookup(struct dentry *dentry, struct dentry *parent,
 		dc_read_unlock();
 		return ERR_PTR(-EDEADLK);
 	}
+	if (lockref_is_full(&dentry->d_lockref)) {
+		lockref_unlock(&dentry->d_lockref);
+		dc_read_unlock();
+		return ERR_PTR(-EOVERFLOW);
+	}
+	/* The directory, or this name, was invalidated since that lookup began (P8). */
+	outdated = d_outdated(dentry, d_inode_of(parent));
 	lockref_add_locked(&dentry->d_lockref, 1);
 	dc_read_unlock();
 	parked = (d_flags(dentry) & DCACHE_PAR_LOOKUP) != 0;
@@ -213,15 +225,21 @@ static struct dentry *join_lookup(struct dentry *dentry, struct dentry *parent,
 	if (parked < 0)
 		return ERR_PTR(parked);
 	if (parked) {
-		count_add(&dc->lookups_waited, 1);
+		count_add(dc, COUNT_LOOKUPS_WAITED, 1);
+		DC_PROBE_WAIT(dentry);
 		DC_POINT(DC_W1, dentry);
 		sleeper_sleep(&self);
 		if (holder)
 			graph_leave(dc, &graph);
-		if (self.entry.error || self.entry.alias) {
-			count_add(&dc->outcomes_shared, 1);
+		if (outdated) {
+			dput(self.entry.alias);
 			dput(dentry);
-			*shared = self.entry.error;
+			return NULL;
+		}
+		if (self.entry.error || self.entry.alias) {
+			count_add(dc, COUNT_OUTCOMES_SHARED, 1);
+			dput(dentry);
+			*shared = true;
 			return self.entry.error ? ERR_PTR(self.entry.error) : self.entry.alias;
 		}
 	}
@@ -232,7 +250,8 @@ static struct dentry *join_lookup(struct dentry *dentry, struct dentry *parent,
 	dc_read_unlock();
 	if (match == D_SAME) {
 		if (parked)
-			count_add(&dc->outcomes_shared, 1);
+			count_add(dc, COUNT_OUTCOMES_SHARED, 1);
+		*shared = !outdated;
 		return dentry;
 	}
 	dput(dentry);
@@ -255,6 +274,29 @@ static struct dentry *in_lookup_find(struct hlist_bl_node *node, const struct de
 			return dentry;
 	}
 	return NULL;
+}
+
+void in_lookup_outdate(struct dentry *parent, const struct qstr *name)
+{
+	struct hash_table *table = &parent->d_dcache->in_lookup;
+	const struct inode *dir = d_inode_of(parent);
+	uint64_t hash = table_hash(parent, name);
+	const struct hlist_bl_head *bucket;
+	struct dentry *dentry;
+	uint64_t array;
+
+	/* Whose entry came onto the chain before is seen now; who comes later sees, in the backend, too,
+	 * what the caller knows. */
+	table_unlock(table, table_lock(table, hash));
+	dc_read_lock();
+	array = table_current(table);
+	do {
+		bucket = table_bucket(array, hash);
+		dentry = in_lookup_find(hlist_bl_first(bucket), parent, name);
+	} while (!dentry && table_moved_on(bucket, &array));
+	if (dentry)
+		d_outdate(dentry, atomic_load_explicit(&dir->i_generation, memory_order_acquire) - 1);
+	dc_read_unlock();
 }
 
 /* A new entry, ready to be put on an in-lookup chain. */
@@ -305,11 +347,12 @@ static struct dentry *in_lookup_insert(struct dentry *parent, struct inode *dir,
 				       const struct qstr *name, struct wait_queue_head *wq,
 				       struct dentry **new, bool *moved)
 {
-	struct hlist_bl_head *bucket = in_lookup_bucket(
-		parent->d_dcache, atomic_load_explicit(&parent->d_dirno, memory_order_relaxed),
-		name->hash);
+	struct hash_table *table = &parent->d_dcache->in_lookup;
+	uint64_t hash = table_hash(parent, name);
+	int spins = 0;
 
 	for (;;) {
+		struct hlist_bl_head *bucket = table_truth(table, hash);
 		struct hlist_bl_node *first = hlist_bl_first(bucket);
 		struct dentry *dentry = in_lookup_find(first, parent, name);
 
@@ -325,8 +368,7 @@ static struct dentry *in_lookup_insert(struct dentry *parent, struct inode *dir,
 			continue;
 		}
 		if (!hlist_bl_lock_at(bucket, first)) {
-			dc_read_unlock();
-			hlist_bl_wait(bucket);
+			table_pause(table, bucket, &spins);
 			dc_read_lock();
 			continue;
 		}
@@ -334,8 +376,8 @@ static struct dentry *in_lookup_insert(struct dentry *parent, struct inode *dir,
 		*moved = dir_seq_read(dir) != dir_seq;
 		/* From here on the entry can be seen. */
 		if (!*moved)
-			hlist_bl_add_head(bucket, &(*new)->d_in_lookup);
-		hlist_bl_unlock(bucket);
+			table_add(table, bucket, &(*new)->d_in_lookup, hash);
+		table_unlock(table, bucket);
 		return NULL;
 	}
 }
@@ -349,7 +391,8 @@ struct dentry *alloc_parallel(struct dentry *parent, const struct qstr *name,
 	struct dentry *result = NULL;
 	unsigned int attempt = 0;
 
-	*shared = false;
+	if (shared)
+		*shared = false;
 	if (!dir)
 		return ERR_PTR(-ENOENT);
 	if (!is_dir(dir))
@@ -367,8 +410,8 @@ struct dentry *alloc_parallel(struct dentry *parent, const struct qstr *name,
 		found = lookup_get(parent, name, &dentry);
 		if (found != D_MISSED) {
 			dc_read_unlock();
-			if (found == D_FOUND) {
-				result = dentry;
+			if (found == D_FOUND || found == D_FULL) {
+				result = found == D_FULL ? ERR_PTR(-EOVERFLOW) : dentry;
 				break;
 			}
 			dput(dentry);
@@ -398,11 +441,17 @@ struct dentry *alloc_parallel(struct dentry *parent, const struct qstr *name,
 			dc_read_unlock();
 			if (moved)
 				continue;
-			count_add(&dc->nr_in_lookup, 1);
-			count_add(&dc->lookups_started, 1);
+			tables_tend(dc);
+			count_add(dc, COUNT_LOOKUPS_STARTED, 1);
+			DC_PROBE_MISS(parent, name->name, name->len);
 			return new;
 		}
 		DC_POINT(DC_A4, dentry);
+		if (!shared) {
+			dc_read_unlock();
+			result = ERR_PTR(-EAGAIN);
+			break;
+		}
 		result = join_lookup(dentry, parent, name, holder, shared, &attempt);
 	}
 	in_lookup_discard(new);
@@ -423,15 +472,12 @@ struct dentry *d_alloc_parallel(struct dentry *parent, const struct qstr *name,
 
 void lookup_unhash(struct dentry *dentry, struct lookup_end *end)
 {
-	const struct dentry *parent = d_parent_of(dentry);
-	uint64_t hash_len = atomic_load_explicit(&dentry->d_hash_len, memory_order_relaxed);
-	struct hlist_bl_head *bucket = in_lookup_bucket(
-		dentry->d_dcache, atomic_load_explicit(&parent->d_dirno, memory_order_relaxed),
-		(uint32_t)hash_len);
+	struct hash_table *table = &dentry->d_dcache->in_lookup;
+	uint64_t hash = table_hash_of(dentry);
+	struct hlist_bl_head *bucket = table_lock(table, hash);
 
-	hlist_bl_lock(bucket);
-	hlist_bl_del(bucket, &dentry->d_in_lookup);
-	hlist_bl_unlock(bucket);
+	table_del(table, bucket, &dentry->d_in_lookup, hash);
+	table_unlock(table, bucket);
 	end->dentry = dentry;
 	end->waiters = wait_queue_take(wait_queue_of(dentry->d_wait), dentry);
 	end->own_wait = (d_flags(dentry) & DCACHE_OWN_WAIT) ? dentry->d_wait : NULL;
@@ -439,7 +485,7 @@ void lookup_unhash(struct dentry *dentry, struct lookup_end *end)
 	dentry->d_wait = NULL;
 	d_change_flags(dentry, DCACHE_PAR_LOOKUP | DCACHE_OWN_WAIT, 0);
 	lockref_clear_bits(&dentry->d_lockref, LOCKREF_SLOW);
-	count_add(&dentry->d_dcache->nr_in_lookup, -1);
+	count_add(dentry->d_dcache, COUNT_LOOKUPS_ENDED, 1);
 }
 
 void lookup_wake(struct lookup_end *end, int error, struct dentry *alias)
@@ -450,6 +496,7 @@ void lookup_wake(struct lookup_end *end, int error, struct dentry *alias)
 	if (!waiter)
 		return;
 	DC_POINT(DC_C4, end->dentry);
+	DC_PROBE_WAKE(end->dentry, error);
 	while (waiter) {
 		/* Read before func: the waiter's frame may be gone after it. */
 		struct wait_queue_entry *next = waiter->next;
@@ -478,6 +525,7 @@ static int lookup_end(struct dentry *dentry, int error, struct dentry *alias)
 	if (!was_in_lookup)
 		return -EALREADY;
 	lookup_wake(&end, error, alias);
+	tables_tend(dentry->d_dcache);
 	return 0;
 }
 

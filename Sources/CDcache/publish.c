@@ -20,17 +20,19 @@
 struct hlist_bl_head *bucket_lock_vacant(struct dentry *dir, const struct qstr *name,
 					 const struct dentry *except)
 {
-	struct hlist_bl_head *bucket = hash_bucket(
-		dir->d_dcache, atomic_load_explicit(&dir->d_dirno, memory_order_relaxed),
-		name->hash);
+	struct hash_table *table = &dir->d_dcache->entries;
+	uint64_t hash = table_hash(dir, name);
 	unsigned int attempt = 0;
+	int spins = 0;
 
 	for (;;) {
+		struct hlist_bl_head *bucket;
 		struct hlist_bl_node *first, *node;
 		enum d_match match = D_OTHER;
 		uint32_t seq;
 
 		dc_read_lock();
+		bucket = table_truth(table, hash);
 		first = hlist_bl_first(bucket);
 		for (node = first; node && match == D_OTHER; node = hlist_bl_next(node)) {
 			const struct dentry *dentry = container_of(node, struct dentry, d_hash);
@@ -42,38 +44,44 @@ struct hlist_bl_head *bucket_lock_vacant(struct dentry *dir, const struct qstr *
 			dc_read_unlock();
 			return bucket;
 		}
+		if (match == D_OTHER) {
+			table_pause(table, bucket, &spins);
+			continue;
+		}
 		dc_read_unlock();
 		if (match == D_SAME)
 			return NULL;
-		if (match == D_UNSTABLE)
-			dc_yield(attempt++);
-		else
-			hlist_bl_wait(bucket);
+		dc_yield(attempt++);
 	}
 }
 
 void d_hash_locked(struct dentry *dentry, struct hlist_bl_head *bucket)
 {
 	d_change_flags(dentry, 0, DCACHE_HASHED);
-	hlist_bl_add_head(bucket, &dentry->d_hash);
+	table_add(&dentry->d_dcache->entries, bucket, &dentry->d_hash, table_hash_of(dentry));
 }
 
 void d_unhash(struct dentry *dentry)
 {
-	const struct dentry *parent = d_parent_of(dentry);
-	uint64_t hash_len = atomic_load_explicit(&dentry->d_hash_len, memory_order_relaxed);
-	struct hlist_bl_head *bucket = hash_bucket(
-		dentry->d_dcache, atomic_load_explicit(&parent->d_dirno, memory_order_relaxed),
-		(uint32_t)hash_len);
+	/* Before anybody can miss it: directory.c, N1. */
+	if (d_inode_of(dentry))
+		dir_lose(d_inode_of(d_parent_of(dentry)));
+	d_unhash_gone(dentry);
+}
 
-	hlist_bl_lock(bucket);
-	hlist_bl_del(bucket, &dentry->d_hash);
-	hlist_bl_unlock(bucket);
+void d_unhash_gone(struct dentry *dentry)
+{
+	struct hash_table *table = &dentry->d_dcache->entries;
+	uint64_t hash = table_hash_of(dentry);
+	struct hlist_bl_head *bucket = table_lock(table, hash);
+
+	table_del(table, bucket, &dentry->d_hash, hash);
+	table_unlock(table, bucket);
 	d_change_flags(dentry, DCACHE_HASHED, 0);
 	lockref_clear_bits(&dentry->d_lockref, LOCKREF_KEEP);
 	write_seqcount_invalidate(&dentry->d_seq);
 	if (!d_inode_of(dentry))
-		count_add(&dentry->d_dcache->nr_negative, -1);
+		count_negative(dentry->d_dcache, -1);
 }
 
 /* May @dentry get @inode? -EAGAIN: not while that directory has another entry. i_lock is held, unless
@@ -84,18 +92,48 @@ static int inode_fits(const struct dentry *dentry, const struct inode *inode)
 		return 0;
 	if (inode->i_dcache != dentry->d_dcache)
 		return -EXDEV;
+	DC_RULE("d_add, d_instantiate: a new inode is filled first", !inode_is_unfilled(inode));
+	if (inode_is_unfilled(inode))
+		return -EINVAL;
 	return is_dir(inode) && inode->i_dentry.first ? -EAGAIN : 0;
 }
 
-/* Lock an entry that is not hashed and never moves, and see that it is on its parent's list. */
+/* Lock the parent of an entry, which keeps it as long as that is locked: a move needs its lock. */
+static struct dentry *lock_parent(struct dentry *dentry)
+{
+	struct dentry *parent;
+
+	dc_read_lock();
+	parent = d_parent_of(dentry);
+	if (lockref_trylock(&parent->d_lockref)) {
+		if (d_parent_of(dentry) == parent) {
+			dc_read_unlock();
+			return parent;
+		}
+		lockref_unlock(&parent->d_lockref);
+	}
+	dc_read_unlock();
+	for (;;) {
+		parent = dget_parent(dentry);
+		lockref_lock(&parent->d_lockref);
+		if (d_parent_of(dentry) == parent) {
+			lockref_put_locked(&parent->d_lockref);
+			return parent;
+		}
+		lockref_unlock(&parent->d_lockref);
+		dput(parent);
+	}
+}
+
+/* Lock an entry, which may be moved until then, and see that it is on its parent's list. */
 static void lock_and_list(struct dentry *dentry)
 {
-	struct dentry *parent = d_parent_of(dentry);
+	struct dentry *parent = lock_parent(dentry);
 
-	lockref_lock(&parent->d_lockref);
 	lockref_lock(&dentry->d_lockref);
 	if (!(d_flags(dentry) & DCACHE_LISTED))
 		d_list_child(dentry, parent);
+	d_take_mark(dentry, parent);
 	lockref_unlock(&parent->d_lockref);
 }
 
@@ -119,11 +157,15 @@ static int hash_entry(struct dentry *dentry, struct inode *inode, struct lookup_
 	if (bucket) {
 		if (inode)
 			d_set_inode(dentry, inode);
+		if (!(d_flags(dentry) & (DCACHE_EXPIRES | DCACHE_OWN_TTL)))
+			d_start_ttl(dentry, d_inode_of(dentry));
 		d_change_flags(dentry, DCACHE_PAR_LOOKUP, 0);
 		d_hash_locked(dentry, bucket);
-		hlist_bl_unlock(bucket);
+		table_unlock(&dentry->d_dcache->entries, bucket);
 		if (!d_inode_of(dentry))
-			count_add(&dentry->d_dcache->nr_negative, 1);
+			count_negative(dentry->d_dcache, 1);
+		count_add(dentry->d_dcache, COUNT_INSERTED, 1);
+		DC_PROBE_INSERT(dentry);
 		DC_POINT(DC_C2, dentry);
 		if (dir)
 			lookup_unhash(dentry, end);
@@ -137,10 +179,12 @@ static int hash_entry(struct dentry *dentry, struct inode *inode, struct lookup_
 int d_publish(struct dentry *dentry, struct inode *inode)
 {
 	struct lookup_end end = LOOKUP_END_INIT;
+	bool negative;
 	int err;
 
 	if (is_root(dentry))
 		return -EINVAL;
+	negative = !inode && negative_begin(dentry->d_dcache, dentry);
 	if (inode)
 		dc_lock(&inode->i_lock);
 	lock_and_list(dentry);
@@ -155,8 +199,25 @@ int d_publish(struct dentry *dentry, struct inode *inode)
 	lockref_unlock(&dentry->d_lockref);
 	if (inode)
 		dc_unlock(&inode->i_lock);
+	negative_end(dentry->d_dcache, negative);
 	lookup_wake(&end, 0, NULL);
+	tables_tend(dentry->d_dcache);
 	return err;
+}
+
+void d_not_added(struct dentry *dentry, struct inode *inode)
+{
+	struct inode *dir;
+
+	if (inode && !is_root(dentry)) {
+		/* One that should not have been passed may be moved meanwhile. */
+		dc_read_lock();
+		dir = d_inode_of(d_parent_of(dentry));
+		if (dir)
+			dir_lose(dir);
+		dc_read_unlock();
+	}
+	iput(inode);
 }
 
 int d_add(struct dentry *dentry, struct inode *inode)
@@ -167,7 +228,7 @@ int d_add(struct dentry *dentry, struct inode *inode)
 		return (int)PTR_ERR(inode);
 	err = d_publish(dentry, inode);
 	if (err)
-		iput(inode);
+		d_not_added(dentry, inode);
 	return err == -EAGAIN ? -EEXIST : err;
 }
 
@@ -180,19 +241,27 @@ int d_instantiate(struct dentry *dentry, struct inode *inode)
 	if (IS_ERR(inode))
 		return (int)PTR_ERR(inode);
 	dc_lock(&inode->i_lock);
-	lockref_lock(&dentry->d_lockref);
+	/* It may have children from now on: whoever goes down the tree is to find them. */
+	if (is_root(dentry) || (d_flags(dentry) & (DCACHE_LISTED | DCACHE_PAR_LOOKUP)))
+		lockref_lock(&dentry->d_lockref);
+	else
+		lock_and_list(dentry);
 	if (d_flags(dentry) & DCACHE_PAR_LOOKUP)
 		err = -EBUSY;
 	else if (d_inode_of(dentry))
 		err = -EINVAL;
 	else
 		err = inode_fits(dentry, inode);
-	if (!err)
+	if (!err) {
 		d_set_inode(dentry, inode);
+		/* There, and not to be found. */
+		if (!is_root(dentry) && !(d_flags(dentry) & DCACHE_HASHED))
+			dir_lose(d_inode_of(d_parent_of(dentry)));
+	}
 	lockref_unlock(&dentry->d_lockref);
 	dc_unlock(&inode->i_lock);
 	if (err)
-		iput(inode);
+		d_not_added(dentry, inode);
 	return err == -EAGAIN ? -EEXIST : err;
 }
 
@@ -202,15 +271,18 @@ void d_drop(struct dentry *dentry)
 	if (d_flags(dentry) & DCACHE_HASHED)
 		d_unhash(dentry);
 	lockref_unlock(&dentry->d_lockref);
+	tables_tend(dentry->d_dcache);
 }
 
 int d_rehash(struct dentry *dentry)
 {
 	struct lookup_end end = LOOKUP_END_INIT;
+	bool negative;
 	int err;
 
 	if (is_root(dentry))
 		return -EINVAL;
+	negative = !d_inode_of(dentry) && negative_begin(dentry->d_dcache, dentry);
 	lock_and_list(dentry);
 	if (d_flags(dentry) & DCACHE_HASHED)
 		err = -EEXIST;
@@ -221,11 +293,14 @@ int d_rehash(struct dentry *dentry)
 	else
 		err = hash_entry(dentry, NULL, &end);
 	lockref_unlock(&dentry->d_lockref);
+	negative_end(dentry->d_dcache, negative);
+	tables_tend(dentry->d_dcache);
 	return err;
 }
 
 void d_delete(struct dentry *dentry)
 {
+	bool negative = !d_unhashed(dentry) && negative_begin(dentry->d_dcache, dentry);
 	struct inode *inode;
 
 	for (;;) {
@@ -237,6 +312,7 @@ void d_delete(struct dentry *dentry)
 			d_clear_inode(dentry);
 			lockref_unlock(&dentry->d_lockref);
 			dc_unlock(&inode->i_lock);
+			negative_end(dentry->d_dcache, negative);
 			iput(inode);
 			return;
 		}
@@ -248,6 +324,8 @@ void d_delete(struct dentry *dentry)
 		iput(inode);
 	}
 	if (inode && (d_flags(dentry) & DCACHE_HASHED))
-		d_unhash(dentry);
+		d_unhash_gone(dentry);
 	lockref_unlock(&dentry->d_lockref);
+	negative_end(dentry->d_dcache, negative);
+	tables_tend(dentry->d_dcache);
 }

@@ -278,10 +278,14 @@ bool test_sleepers_on_lock(const struct dentry *dentry)
 static struct hlist_bl_head *test_bucket(const struct dentry *parent, const struct qstr *name)
 {
 	struct qstr hashed = *name;
+	struct hlist_bl_head *head;
 
 	if (d_hash_name(parent, &hashed))
 		abort();
-	return in_lookup_bucket(parent->d_dcache, atomic_load(&parent->d_dirno), hashed.hash);
+	dcache_read_lock();
+	head = table_truth(&parent->d_dcache->in_lookup, table_hash(parent, &hashed));
+	dcache_read_unlock();
+	return head;
 }
 
 bool test_sleepers_on_bucket(const struct dentry *parent, const struct qstr *name)

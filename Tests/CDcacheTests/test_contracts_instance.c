@@ -69,7 +69,9 @@ TEST(all_defaults_and_a_private_pointer, "dcache_create dcache_private")
 	CHECK(!dcache_private(dc));
 	dcache_get_stats(dc, &stats);
 	CHECK_EQ(stats.entries + stats.inodes + stats.unused + stats.pending_frees, 0);
-	CHECK(stats.bytes > 65536 * 8);
+	CHECK_EQ(stats.buckets, 1024);
+	CHECK_EQ(stats.in_lookup_buckets, 64);
+	CHECK(stats.bytes > (1024 + 64) * 8);
 	CHECK_EQ(dcache_destroy(dc), 0);
 	opts.private_data = &opts;
 	CHECK_EQ(dcache_create(&opts, &dc), 0);

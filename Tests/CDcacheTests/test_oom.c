@@ -244,7 +244,7 @@ TEST(oom_in_dcache_create, "H51 dcache_create")
 		CHECK_EQ(dc_live_allocations(), live);
 	}
 	dc_fail_allocation(0);
-	CHECK_EQ(n - 1, 3);
+	CHECK_EQ(n - 1, 4);
 	REQUIRE(!err);
 	CHECK_EQ(dcache_destroy(dc), 0);
 	CHECK_EQ(dc_live_allocations(), live);

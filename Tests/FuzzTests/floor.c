@@ -9,7 +9,7 @@
 #include <string.h>
 #include <ucontext.h>
 
-#include "sync/reclaim.h"
+#include "internal.h"
 
 #define STACK_SIZE (256u * 1024)
 #define MAX_SPINS 1000
@@ -332,6 +332,12 @@ int reclaim_start(struct reclaim *reclaim, bool (*idle)(struct reclaim *))
 	return 0;
 }
 
+/* Whoever waits for it does it, and whoever changes a table. */
+void reclaim_work(struct reclaim *reclaim)
+{
+	(void)reclaim;
+}
+
 void reclaim_barrier(struct reclaim *reclaim)
 {
 	(void)reclaim;
@@ -375,6 +381,18 @@ int floor_pthread_detach(pthread_t thread)
 	return 0;
 }
 
+/* What the thread of an instance would do in the background. */
+void floor_finish_resizes(struct dcache *dc)
+{
+	struct hash_table *tables[] = { &dc->entries, &dc->in_lookup };
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		while (atomic_load_explicit(&tables[i]->state, memory_order_relaxed) != TABLE_REST)
+			table_work(tables[i], 1);
+	}
+}
+
 /* ---- memory ---- */
 
 void floor_fail_allocation(long nth)
@@ -413,6 +431,24 @@ void dc_free(void *p)
 	if (p)
 		live--;
 	free(p);
+}
+
+/* For tables. No call fails for want of a greater one, so these are not made to fail. */
+void *dc_alloc_zeroed(size_t size)
+{
+	long countdown = fail_countdown;
+	void *p;
+
+	fail_countdown = 0;
+	p = dc_alloc(size, 64);
+	fail_countdown = countdown;
+	return memset(p, 0, size);
+}
+
+void dc_free_zeroed(void *p, size_t size)
+{
+	(void)size;
+	dc_free(p);
 }
 
 /* ---- the rest ---- */

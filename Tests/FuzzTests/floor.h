@@ -37,6 +37,8 @@ bool floor_woken(int thread);
 
 /* Let the @nth allocation from now fail; 0: none. */
 void floor_fail_allocation(long nth);
+struct dcache;
+void floor_finish_resizes(struct dcache *dc);
 bool floor_allocation_failed(void);
 /* Objects allocated and not freed. */
 long floor_live(void);

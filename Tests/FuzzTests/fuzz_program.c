@@ -561,6 +561,7 @@ static void take_down(bool release, uint64_t bytes)
 		oracle_before_eviction();
 		floor_grace_period();
 		shrink_dcache(oracle.dc, SIZE_MAX);
+		floor_finish_resizes(oracle.dc);
 		dcache_barrier(oracle.dc);
 		dcache_get_stats(oracle.dc, &stats);
 		CHECK(stats.bytes == bytes && !stats.pending_frees && !stats.unused);

@@ -12,6 +12,7 @@ void oracle_begin(void)
 	/* All but what nr_entries and nr_inodes will count again. */
 	oracle.nr_entries = 0;
 	oracle.nr_inodes = 0;
+	oracle.invalidated = false;
 	memset(oracle.actors, 0, sizeof(oracle) - offsetof(struct oracle, actors));
 }
 
@@ -99,6 +100,7 @@ void m_gone(struct m_entry *entry)
 	if (entry->gone)
 		die("an entry is freed twice");
 	entry->gone = true;
+	entry->marked = d_flags(entry->real) & DCACHE_DONTCACHE;
 }
 
 /* ---- names ---- */
@@ -173,6 +175,21 @@ void m_unhash(struct m_entry *entry)
 		return;
 	entry->hashed = false;
 	entry->changes++;
+}
+
+void m_invalidate(struct m_entry *entry)
+{
+	int i;
+
+	/* A root stays, but is no longer what its names are found in. */
+	for (i = 0; i < oracle.nr_entries && entry->parent == entry && entry->inode; i++) {
+		struct m_entry *child = &oracle.entries[i];
+
+		if (child->alive && child->parent == entry && child != entry)
+			m_unhash(child);
+	}
+	oracle.invalidated |= entry->inode != NULL;
+	m_unhash(entry);
 }
 
 void m_set_inode(struct m_entry *entry, struct m_inode *inode)
@@ -475,10 +492,11 @@ void oracle_before_eviction(void)
 	oracle.may_evict = true;
 	for (i = 0; i < oracle.nr_entries; i++)
 		oracle.entries[i].lru_place = -1;
-	for (shard = 0; shard < LRU_SHARDS; shard++) {
-		const struct list_head *list = &oracle.dc->lru[shard].list, *at;
+	for (shard = 0; shard < LRU_SHARDS * LRU_LISTS; shard++) {
+		const struct list_head *list, *at;
 		int place = (int)shard << 16;
 
+		list = &oracle.dc->lru[shard / LRU_LISTS].lists[shard % LRU_LISTS].list;
 		for (at = list->next; at != list; at = at->next) {
 			struct dentry *real = container_of(at, struct dentry, d_lru);
 			struct m_entry *entry = entry_of(real);
@@ -491,7 +509,7 @@ void oracle_before_eviction(void)
 	}
 }
 
-/* @entry went. Is there one in the same shard that had to go before it? */
+/* @entry went. Is there one on the same list that had to go before it? */
 static void check_order(const struct m_entry *entry)
 {
 	int i;
@@ -525,10 +543,10 @@ size_t oracle_settle(bool ordered)
 
 			if (!entry->gone || !entry->alive || entry->refs)
 				continue;
-			if (!oracle.may_evict)
+			if (!oracle.may_evict && !(entry->marked && oracle.invalidated))
 				die("an entry is freed that is to be kept");
 			m_kill(entry);
-			evicted++;
+			evicted += !entry->marked;
 			more = true;
 		}
 	}
@@ -574,7 +592,8 @@ static void check_entry(const struct m_entry *entry)
 	if (entry->in_lookup)
 		CHECK(real->d_nr_waiters == (uint32_t)entry->nr_waiters);
 	if (!entry->refs)
-		CHECK(entry->hashed && (flags & DCACHE_LRU_LIST));
+		CHECK(entry->hashed && (flags & DCACHE_LRU_LIST) && !(flags & DCACHE_DONTCACHE));
+	CHECK(oracle.invalidated || !(flags & DCACHE_DONTCACHE));
 	if (entry->hashed)
 		CHECK(flags & DCACHE_LISTED);
 	if (!entry->tried)

@@ -45,6 +45,7 @@ struct m_entry {
 	struct m_inode *inode;
 	bool alive; /* not freed */
 	bool gone;  /* the core said that it is freed */
+	bool marked; /* ... and that it was below what was invalidated */
 	bool hashed;
 	bool in_lookup;
 	bool ended; /* its lookup ended with an outcome */
@@ -107,6 +108,7 @@ struct oracle {
 	struct dcache *dc;
 	struct m_entry entries[MAX_ENTRIES];
 	int nr_entries;
+	bool invalidated; /* a positive entry was not true: what is below it is not kept */
 	struct m_inode inodes[MAX_INODES];
 	int nr_inodes;
 	struct actor actors[FLOOR_THREADS];
@@ -139,6 +141,8 @@ struct m_entry *m_alias(const struct m_inode *inode);
 bool m_is_ancestor(const struct m_entry *ancestor, const struct m_entry *entry);
 
 void m_unhash(struct m_entry *entry);
+/* What d_invalidate() does; what it frees is told by the core. */
+void m_invalidate(struct m_entry *entry);
 void m_set_inode(struct m_entry *entry, struct m_inode *inode);
 void m_clear_inode(struct m_entry *entry);
 void m_publish(struct m_entry *entry, struct m_inode *inode);

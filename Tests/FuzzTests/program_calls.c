@@ -83,6 +83,9 @@ void op_add(struct call *call, int which)
 			add_error(&errors, -EXDEV);
 		else if (call->inode->directory && m_alias(call->inode))
 			add_error(&errors, -EEXIST);
+		/* It may get children: it is listed by now. */
+		if (call->inode && !entry->in_lookup)
+			entry->tried = entry->tried || entry->parent != entry;
 	}
 	err = which ? d_instantiate(entry->real, call->real_inode)
 		    : d_add(entry->real, call->real_inode);

@@ -359,7 +359,7 @@ int revalidate(struct dentry *dentry, unsigned int flags)
 		m_put(found);
 		return answer;
 	}
-	m_unhash(found);
+	m_invalidate(found);
 	m_put(found);
 	actor->found = NULL;
 	if (call->stage == FIRST)

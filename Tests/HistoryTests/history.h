@@ -73,6 +73,10 @@ enum kind {
 	/* Places. */
 	OP_PLACE,  /* directory @entry is hashed at @cell, referenced: how a history begins */
 	OP_PARENT, /* @entry's parent is directory @value */
+	OP_REPLACE,	/* directory @entry takes the place of @entry2, of @cell, which is unhashed */
+	OP_NO_REPLACE,	/* refused, by the error @value */
+	OP_EXCHANGE,	/* directories @entry and @entry2 exchange their places */
+	OP_NO_EXCHANGE, /* refused, by the error @value */
 	OP_PATH,   /* @entry's path is @value: names from the root, one in four bits, plus one */
 	/* A filesystem behind the cache: what is true of @cell. */
 	OP_TRUTH,	/* @cell is @value: how a history begins */
@@ -142,7 +146,7 @@ void spec_undo(struct spec *spec, unsigned int undos);
 bool spec_observes(const struct op *op);
 /* Deliberate faults, to see that a wrong model is noticed; 0: none. */
 extern int spec_fault;
-#define SPEC_FAULTS 11
+#define SPEC_FAULTS 13
 
 /* ---- checker.c ---- */
 

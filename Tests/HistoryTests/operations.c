@@ -319,6 +319,26 @@ static void answer_new_alias(struct lane *lane, unsigned int cell, struct dentry
 	hold(lane, alias, entry);
 }
 
+/* The same by d_move(), as one does who knows that it was moved there. */
+static void answer_by_moving(struct lane *lane, unsigned int cell, struct dentry *dentry,
+			     unsigned int which)
+{
+	struct dentry *dir = dget(stage.dirs[which]);
+	uint16_t entry = entry_number(dentry);
+	int err;
+
+	call(lane);
+	err = d_move(dir, dentry);
+	note(lane, stamp(), err ? OP_LOOP : OP_SPLICE, cell, entry, 0);
+	lane->ops[lane->nr - 1].entry2 = (uint16_t)which;
+	if (!err) {
+		hold(lane, dir, which);
+		return;
+	}
+	dput(dir);
+	fail_lookup(lane, cell, dentry, err);
+}
+
 static void answer_directory(struct lane *lane, unsigned int cell, struct dentry *dentry,
 			     unsigned int which)
 {
@@ -379,7 +399,7 @@ static void answer(struct lane *lane, unsigned int cell, struct dentry *dentry, 
 		answer_new_alias(lane, cell, dentry);
 		break;
 	case ANSWER_DIRECTORY:
-		answer_directory(lane, cell, dentry, arg);
+		(entry % 2 ? answer_by_moving : answer_directory)(lane, cell, dentry, arg);
 		break;
 	case ANSWER_ABANDON:
 #ifndef DCACHE_DEBUG
@@ -659,6 +679,32 @@ void act_parent(struct lane *lane, unsigned int i)
 		;
 	note(lane, stamp(), OP_PARENT, held->cell, held->entry, dir);
 	dput(parent);
+}
+
+void act_replace(struct lane *lane, unsigned int i, unsigned int dir)
+{
+	const struct held *held = &lane->held[i];
+	struct inode *names_of = d_inode(cell_parent(held->cell));
+	int err;
+
+	if (is_directory(held->entry))
+		return;
+	inode_lock(names_of);
+	call(lane);
+	err = d_move(stage.dirs[dir], held->dentry);
+	note(lane, stamp(), err ? OP_NO_REPLACE : OP_REPLACE, held->cell, dir, (uint32_t)err);
+	lane->ops[lane->nr - 1].entry2 = held->entry;
+	inode_unlock(names_of);
+}
+
+void act_exchange(struct lane *lane, unsigned int a, unsigned int b)
+{
+	int err;
+
+	call(lane);
+	err = d_exchange(stage.dirs[a], stage.dirs[b]);
+	note(lane, stamp(), err ? OP_NO_EXCHANGE : OP_EXCHANGE, 0, a, (uint32_t)err);
+	lane->ops[lane->nr - 1].entry2 = (uint16_t)b;
 }
 
 /* The names of a path, as OP_PATH has them; 0: it is none. */

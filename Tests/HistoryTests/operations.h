@@ -136,6 +136,10 @@ void act_instantiate(struct lane *lane, unsigned int i);
 /* Put it, and come back to it by its inode. */
 void act_obtain(struct lane *lane, unsigned int i);
 void act_parent(struct lane *lane, unsigned int i);
+/* Directory @dir takes the place of the @i-th held entry. The names of directories are locked. */
+void act_replace(struct lane *lane, unsigned int i, unsigned int dir);
+/* Two directories exchange their places. */
+void act_exchange(struct lane *lane, unsigned int a, unsigned int b);
 void act_path(struct lane *lane, unsigned int i);
 void act_put_all(struct lane *lane);
 /* Keep @dentry, if need be instead of another. */

@@ -41,6 +41,8 @@ static const struct world worlds[] = {
 	{ "locked names", 2, true, false, false },
 	/* Directories move to where a lookup finds them. */
 	{ "moves", HISTORY_DIRS, false, true, false },
+	/* The same with directories locked: they also replace what is there. */
+	{ "locked moves", HISTORY_DIRS, true, true, false },
 	/* A filesystem with creates, unlinks and renames, and two spellings of a name. */
 	{ "filesystem", 2, true, false, true },
 };
@@ -330,7 +332,9 @@ static void act_on_held(struct lane *lane, unsigned int what)
 			act_delete(lane, i);
 		break;
 	case 5:
-		if (now.world->locked && !now.world->store)
+		if (now.world->locked && now.world->moves && below(2))
+			act_replace(lane, i, 1 + below(HISTORY_DIRS - 1));
+		else if (now.world->locked && !now.world->store)
 			(below(2) ? act_rehash : act_add_again)(lane, i);
 		else if (now.world->moves)
 			act_path(lane, i);
@@ -376,6 +380,13 @@ static void act_on_store(struct lane *lane)
 	}
 }
 
+static void act_exchange_two(struct lane *lane)
+{
+	unsigned int a = below(HISTORY_DIRS - 1);
+
+	act_exchange(lane, 1 + a, 1 + (a + 1 + below(HISTORY_DIRS - 2)) % (HISTORY_DIRS - 1));
+}
+
 static void act_somehow(struct lane *lane)
 {
 	unsigned int what = below(32);
@@ -396,6 +407,8 @@ static void act_somehow(struct lane *lane)
 		act_hand_over(lane, some_cell(), some_answer(), 1 + below(HISTORY_DIRS - 1));
 	else if (what < 18)
 		act_ask(lane, some_cell(), some_answer(), 1 + below(HISTORY_DIRS - 1), below(2));
+	else if (what == 18 && now.world->moves && below(2))
+		act_exchange_two(lane);
 	else if (what == 18)
 		act_shrink(lane, 1 + below(4));
 	else

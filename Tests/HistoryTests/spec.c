@@ -27,6 +27,7 @@
  * outcome, if there is one: an error, another entry, the directory that was moved to the name. If
  * the entry was added he gets it too, unless it has been dropped again meanwhile.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "history.h"
@@ -316,6 +317,74 @@ static bool splice(struct spec *spec, const struct op *op)
 	return true;
 }
 
+/* @cell is @entry's place from now on, and it is hashed there. */
+static void put_at(struct spec *spec, uint32_t entry, uint32_t cell)
+{
+	set(spec, entry_slot(entry, WHERE), cell + 1u);
+	set_cell(spec, cell, entry, HASHED);
+}
+
+static bool replace(struct spec *spec, const struct op *op)
+{
+	if (is_new(spec, op->entry) || is_new(spec, op->entry2) ||
+	    is_above(spec, op->entry, op->cell) || has_outcome(spec, op->entry2) ||
+	    where(spec, op->entry2) != op->cell || !refs(spec, op->entry2))
+		return false;
+	unhash(spec, op->entry);
+	if (spec_fault != 12)
+		unhash(spec, op->entry2);
+	if (cell_state(spec, op->cell) != FREE)
+		return false;
+	put_at(spec, op->entry, op->cell);
+	return true;
+}
+
+static bool replace_refused(const struct spec *spec, const struct op *op)
+{
+	switch ((int)op->value) {
+	case -ELOOP:
+		return is_above(spec, op->entry, op->cell);
+	case -EINVAL:
+		return has_outcome(spec, op->entry2);
+	case -EEXIST:
+		return cell_state(spec, op->cell) == HASHED &&
+		       !cell_is(spec, op->cell, op->entry2, HASHED) &&
+		       !cell_is(spec, op->cell, op->entry, HASHED);
+	default:
+		return false;
+	}
+}
+
+static bool are_above(const struct spec *spec, uint32_t a, uint32_t b)
+{
+	return is_above(spec, a, where(spec, b)) || is_above(spec, b, where(spec, a));
+}
+
+static bool exchange(struct spec *spec, const struct op *op)
+{
+	uint32_t from, to;
+
+	if (!is_hashed(spec, op->entry) || !is_hashed(spec, op->entry2) ||
+	    are_above(spec, op->entry, op->entry2))
+		return false;
+	from = where(spec, op->entry);
+	to = where(spec, op->entry2);
+	put_at(spec, op->entry, to);
+	if (spec_fault != 13)
+		put_at(spec, op->entry2, from);
+	return true;
+}
+
+static bool exchange_refused(const struct spec *spec, const struct op *op)
+{
+	if (is_new(spec, op->entry) || is_new(spec, op->entry2))
+		return false;
+	if ((int)op->value == -ELOOP)
+		return are_above(spec, op->entry, op->entry2);
+	return (int)op->value == -EINVAL &&
+	       (!is_hashed(spec, op->entry) || !is_hashed(spec, op->entry2));
+}
+
 static bool kill(struct spec *spec, const struct op *op)
 {
 	if (is_new(spec, op->entry) || refs(spec, op->entry) || is_in_lookup(spec, op->entry) ||
@@ -503,6 +572,14 @@ static bool apply(struct spec *spec, const struct op *op, int way)
 		begin_entry(spec, entry, op->cell, HASHED);
 		set_inode(spec, entry, entry);
 		return true;
+	case OP_REPLACE:
+		return replace(spec, op);
+	case OP_NO_REPLACE:
+		return replace_refused(spec, op);
+	case OP_EXCHANGE:
+		return exchange(spec, op);
+	case OP_NO_EXCHANGE:
+		return exchange_refused(spec, op);
 	case OP_PARENT:
 		return !is_new(spec, entry) && where(spec, entry) / CELL_NAMES == op->value;
 	case OP_PATH:
@@ -546,6 +623,8 @@ bool spec_observes(const struct op *op)
 	case OP_READ:
 	case OP_HASHED:
 	case OP_SHRINK:
+	case OP_NO_REPLACE:
+	case OP_NO_EXCHANGE:
 	case OP_PARENT:
 	case OP_PATH:
 	case OP_RESOLVE:

@@ -4,6 +4,7 @@
  * operations; and thousands of small random ones against a search with nothing clever in it, which
  * tries every order and does each from the beginning.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "history_tests.h"
@@ -222,6 +223,33 @@ static const struct written {
 	  true,
 	  { O(1, 2, 0, PLACE, 5, 1, 0), O(1, 2, 0, PLACE, 6, 2, 0), O(3, 4, 0, OWN, 8, 4, 0),
 	    O2(5, 6, 0, SPLICE, 8, 4, 0, 2, 0), O(7, 8, 1, PATH, 6, 2, 0x61) } },
+	{ "replaced, and then missed",
+	  false,
+	  { O(1, 2, 0, PLACE, 5, 1, 0), O(3, 4, 0, PLAIN_ADD, 0, 4, 9),
+	    O2(5, 8, 0, REPLACE, 0, 1, 0, 4, 0), O(6, 7, 1, MISS, 0, 0, 0) } },
+	{ "replaced, and still there",
+	  false,
+	  { O(1, 2, 0, PLACE, 5, 1, 0), O(3, 4, 0, PLAIN_ADD, 0, 4, 9),
+	    O2(5, 6, 0, REPLACE, 0, 1, 0, 4, 0), O(7, 8, 1, HIT, 0, 4, 0) } },
+	{ "replaced: found there, and no longer where it was",
+	  true,
+	  { O(1, 2, 0, PLACE, 5, 1, 0), O(3, 4, 0, PLAIN_ADD, 0, 4, 9),
+	    O2(5, 10, 0, REPLACE, 0, 1, 0, 4, 0), O(6, 7, 1, HIT, 0, 1, 0),
+	    O(8, 9, 1, MISS, 5, 0, 0) } },
+	{ "exchanged, and one of them missed",
+	  false,
+	  { O(1, 2, 0, PLACE, 5, 1, 0), O(1, 2, 0, PLACE, 6, 2, 0),
+	    O2(5, 8, 0, EXCHANGE, 0, 1, 0, 2, 0), O(6, 7, 1, MISS, 6, 0, 0) } },
+	{ "exchanged, seen at one place after the other",
+	  false,
+	  { O(1, 2, 0, PLACE, 5, 1, 0), O(1, 2, 0, PLACE, 6, 2, 0),
+	    O2(5, 10, 0, EXCHANGE, 0, 1, 0, 2, 0), O(6, 7, 1, HIT, 6, 1, 0),
+	    O(8, 9, 1, HIT, 6, 2, 0) } },
+	{ "exchanged",
+	  true,
+	  { O(1, 2, 0, PLACE, 5, 1, 0), O(1, 2, 0, PLACE, 6, 2, 0),
+	    O2(5, 10, 0, EXCHANGE, 0, 1, 0, 2, 0), O(6, 7, 1, HIT, 6, 1, 0),
+	    O(8, 9, 1, HIT, 5, 2, 0) } },
 	{ "created, then absent",
 	  false,
 	  { O(1, 2, 0, PLAIN_ADD, 0, 4, 0), O(3, 4, 0, CREATE, 0, 4, 9),
@@ -326,7 +354,14 @@ static void random_op(uint64_t *seed, struct op *op)
 	if (op->kind == OP_PLACE || op->kind == OP_SPLICE || op->kind == OP_LOOP) {
 		op->entry2 = op->kind == OP_PLACE ? 0 : 1;
 		op->entry = op->kind == OP_PLACE ? 1 : op->entry;
-		op->cell = (uint8_t)below(seed, 2) * CELL_NAMES;
+		/* Not below itself. */
+		op->cell = op->kind == OP_PLACE ? 0 : (uint8_t)below(seed, 2) * CELL_NAMES;
+	}
+	if (op->kind == OP_REPLACE || op->kind == OP_NO_REPLACE || op->kind == OP_EXCHANGE ||
+	    op->kind == OP_NO_EXCHANGE) {
+		op->entry2 = op->entry;
+		op->entry = 1;
+		op->value = (uint32_t)-EEXIST;
 	}
 }
 

@@ -286,6 +286,18 @@ void dc_free(void *p)
 	blocks[b].live = false;
 }
 
+/* No memory is used twice in a run, and all is zero at its beginning. */
+void *dc_alloc_zeroed(size_t size)
+{
+	return dc_alloc(size, 64);
+}
+
+void dc_free_zeroed(void *p, size_t size)
+{
+	(void)size;
+	dc_free(p);
+}
+
 uint32_t dc_thread_id(void)
 {
 	return (uint32_t)current + 1;
@@ -357,19 +369,36 @@ void model_note(const char *text)
 static struct reclaim *instance;
 static bool (*instance_idle)(struct reclaim *reclaim);
 static bool in_hurry;
+static bool work_asked;
 
 int reclaim_start(struct reclaim *reclaim, bool (*idle)(struct reclaim *))
 {
 	instance = reclaim;
 	instance_idle = idle;
 	in_hurry = false;
+	work_asked = false;
 	return 0;
+}
+
+void reclaim_work(struct reclaim *reclaim)
+{
+	work_asked |= reclaim == instance;
+	writes++;
+}
+
+void model_instance_work(void)
+{
+	while (work_asked) {
+		work_asked = false;
+		work_asked |= instance->work(instance);
+	}
 }
 
 void model_instance_thread(void)
 {
 	/* What comes late comes at last: this is who frees. */
 	for (;;) {
+		model_instance_work();
 		run_callbacks(true);
 		if (instance_idle(instance))
 			return;

@@ -53,6 +53,8 @@ void model_fail_allocation(long nth);
 void model_rules_may_break(void);
 /* Be the thread of the instance that was made last, until it has freed an instance let go of. */
 void model_instance_thread(void);
+/* Do what the thread of that instance has been asked to do by now. */
+void model_instance_work(void);
 /* The running thread: 0 .. threads - 1, or MODEL_MAX_THREADS in setup and finish. */
 int model_thread(void);
 /* Blocks of memory that are not freed. */

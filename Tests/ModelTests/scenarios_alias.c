@@ -84,7 +84,7 @@ static struct qstr still;
 static const struct hlist_bl_head *chain_of(struct qstr *name)
 {
 	MODEL_CHECK(!d_hash_name(world.root, name));
-	return hash_bucket(world.dc, world.root->d_dirno, name->hash);
+	return table_truth(&world.dc->entries, table_hash(world.root, name));
 }
 
 static void setup_neighbour(void)

@@ -111,7 +111,7 @@ static void setup_full(void)
 	world_setup_file();
 	dput(world_add(world.root, NAME("m"), INODE_REGULAR));
 	dput(world.entry);
-	world.dc->max_entries = 1;
+	limit_set(&world.dc->counters, LIMIT_ENTRIES, 1);
 }
 
 SCENARIO(oom_over_the_limit) = {

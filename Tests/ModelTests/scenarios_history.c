@@ -71,6 +71,9 @@ static void on_the_last(struct lane *lane, char what)
 	case 'p':
 		act_put(lane, last);
 		break;
+	case 'w':
+		act_replace(lane, last, 1);
+		break;
 	default:
 		MODEL_CHECK(!"a step is known");
 	}
@@ -161,8 +164,8 @@ static void setup_tree(bool locked)
 	opts.d_op = &stage_entry_ops;
 	atomic_init(&world.asked, 0);
 	MODEL_CHECK(!dcache_create(&opts, &stage.dc));
-	model_quiet(&stage.dc->nr_dentry,
-		    (size_t)((char *)&stage.dc->next_dirno - (char *)&stage.dc->nr_dentry));
+	world_pin_tables(stage.dc);
+	model_quiet(&stage.dc->counters, sizeof(stage.dc->counters));
 	stage.dirs[0] = d_make_root(directory(0));
 	MODEL_CHECK(!IS_ERR(stage.dirs[0]));
 	stage.dirs[1] = d_alloc(stage.dirs[0], &name);
@@ -275,6 +278,10 @@ HISTORY_OF(history_move_and_find, "H46 H10", false, false, "", "D0l.", "L0L7", "
 HISTORY_OF(history_move_to_a_name_asked_for, "H10 H46", false, false, "", "D0p.", "F0r.", "L7N7");
 /* A neighbour on the chains that it leaves and comes to. */
 HISTORY_OF(history_move_and_ask_a_neighbour, "H46", false, false, "F0F1F2", "D3l.", "F0p.", "L2R0");
+/* The same by who knows that it is there now; and where an entry is already. */
+HISTORY_OF(history_move_by_name_and_find, "H46 H10", false, false, "", "L0L7", "D0l.", "N0L7");
+HISTORY_OF(history_replace_and_find, "H46 H47", true, false, "A0", "w.l.", "L0L7", "R0F0");
+HISTORY_OF(history_replace_and_drop, "H46 H45", true, false, "A0", "w.h.", "L0d.", "L7R0");
 /* One begins, another ends. */
 HISTORY_OF(history_hand_over, "H18 H21", false, false, "", "H0r.", "T0T0", "N0L0");
 /* Found by its inode while it goes. */

@@ -417,7 +417,7 @@ SCENARIO(a_doubtful_entry_is_dropped_and_evicted) = {
 /* A cache that is full: who adds makes room. */
 static void setup_full(void)
 {
-	world_setup_limited(2);
+	world_setup_limited(2, 0);
 	dput(world_add(world.root, NAME("old"), INODE_REGULAR));
 }
 

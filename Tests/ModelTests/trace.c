@@ -68,15 +68,14 @@ static const struct field inode_fields[] = {
 };
 
 static const struct field dcache_fields[] = {
+	FIELD(dcache, entries),
+	FIELD(dcache, in_lookup),
 	FIELD(dcache, rename_lock),
 	FIELD(dcache, rename_seq),
 	FIELD(dcache, wait_graph_lock),
 	FIELD(dcache, graph_waiters),
 	FIELD(dcache, dying),
-	FIELD(dcache, nr_dentry),
-	FIELD(dcache, nr_inode),
-	FIELD(dcache, nr_negative),
-	FIELD(dcache, nr_in_lookup),
+	FIELD(dcache, counters),
 	FIELD(dcache, next_dirno),
 	FIELD(dcache, lru),
 	{ 0 },
@@ -93,19 +92,35 @@ static const struct kind {
 	{ "dcache", sizeof(struct dcache), dcache_fields },
 };
 
+/* Is @block an array of @table? */
+static bool array_name(char *text, size_t size, const char *name, const struct hash_table *table,
+		       const struct block *block, size_t offset)
+{
+	size_t heads = offsetof(struct table_array, heads);
+
+	if (block->size < sizeof(struct table_array) ||
+	    ((const struct table_array *)(const void *)block->at)->table != table)
+		return false;
+	if (offset < heads)
+		snprintf(text, size, "%s array of %zu +%zu", name,
+			 (size_t)1 << ((const struct table_array *)(const void *)block->at)->log2,
+			 offset);
+	else
+		snprintf(text, size, "%s of %zu [%zu]", name,
+			 (size_t)1 << ((const struct table_array *)(const void *)block->at)->log2,
+			 (offset - heads) / sizeof(struct hlist_bl_head));
+	return true;
+}
+
 static void block_name(char *text, size_t size, const struct block *block, size_t offset)
 {
 	const struct field *field;
 	size_t i;
 
-	if (world.dc && block->at == (const char *)world.dc->hash) {
-		snprintf(text, size, "hash[%zu]", offset / sizeof(struct hlist_bl_head));
+	if (world.dc && array_name(text, size, "entries", &world.dc->entries, block, offset))
 		return;
-	}
-	if (world.dc && block->at == (const char *)world.dc->in_lookup_hash) {
-		snprintf(text, size, "in_lookup_hash[%zu]", offset / sizeof(struct hlist_bl_head));
+	if (world.dc && array_name(text, size, "in_lookup", &world.dc->in_lookup, block, offset))
 		return;
-	}
 	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		if (kinds[i].size != block->size)
 			continue;

@@ -24,7 +24,14 @@ struct dentry *world_add(struct dentry *parent, const struct qstr *name, enum in
 	return dentry;
 }
 
-void world_setup_limited(size_t max_entries)
+void world_pin_tables(struct dcache *dc)
+{
+	dc->entries.max = dc->entries.min;
+	dc->in_lookup.max = dc->in_lookup.min;
+	dc->inodes.max = dc->inodes.min;
+}
+
+void world_setup_limited(size_t max_entries, size_t max_negatives)
 {
 	struct dcache_options opts = DCACHE_OPTIONS_INIT;
 	int i;
@@ -33,6 +40,7 @@ void world_setup_limited(size_t max_entries)
 	opts.in_lookup_buckets = 2;
 	opts.seed = 1;
 	opts.max_entries = max_entries;
+	opts.max_negatives = max_negatives;
 	atomic_init(&world.asked, 0);
 	atomic_init(&world.succeeded, 0);
 	world.dir = world.entry = world.owned = NULL;
@@ -41,10 +49,13 @@ void world_setup_limited(size_t max_entries)
 		world.found[i] = NULL;
 	}
 	MODEL_CHECK(!dcache_create(&opts, &world.dc));
-	/* With a limit the number of entries is acted on. */
-	if (!max_entries)
-		model_quiet(&world.dc->nr_dentry,
-			    (size_t)((char *)&world.dc->next_dirno - (char *)&world.dc->nr_dentry));
+	world_pin_tables(world.dc);
+	/* With a limit its totals are acted on. */
+	if (!max_entries && !max_negatives)
+		model_quiet(&world.dc->counters, sizeof(world.dc->counters));
+	else
+		model_quiet(&world.dc->counters.shards[0].count,
+			    sizeof(world.dc->counters.shards[0].count));
 	world.root_inode = world_inode(INODE_DIRECTORY);
 	world.root = d_make_root(world.root_inode);
 	MODEL_CHECK(!IS_ERR(world.root));
@@ -52,7 +63,7 @@ void world_setup_limited(size_t max_entries)
 
 void world_setup(void)
 {
-	world_setup_limited(0);
+	world_setup_limited(0, 0);
 }
 
 void world_setup_backend(const struct inode_operations *ops)
@@ -100,11 +111,12 @@ struct qstr world_name(const struct qstr *like, bool same_chain, int nth)
 	int i;
 
 	MODEL_CHECK(!d_hash_name(world.root, &asked));
-	chain = hash_bucket(world.dc, world.root->d_dirno, asked.hash);
+	chain = table_truth(&world.dc->entries, table_hash(world.root, &asked));
 	for (i = 0; letters[i]; i++) {
 		name = qstr_init(&letters[i], 1);
 		MODEL_CHECK(!d_hash_name(world.root, &name));
-		if ((hash_bucket(world.dc, world.root->d_dirno, name.hash) == chain) == same_chain &&
+		if ((table_truth(&world.dc->entries, table_hash(world.root, &name)) == chain) ==
+			    same_chain &&
 		    letters[i] != *(const char *)like->name && !nth--)
 			return name;
 	}

@@ -32,14 +32,16 @@ extern const struct inode_operations world_inode_ops;
 
 /* An instance of two buckets in each table, and a root. */
 void world_setup(void);
-/* The same, with a limit of entries. */
-void world_setup_limited(size_t max_entries);
+/* The same, with limits of entries and of hashed negatives; 0: none. */
+void world_setup_limited(size_t max_entries, size_t max_negatives);
 /* The same, with a root whose operations are @ops. */
 void world_setup_backend(const struct inode_operations *ops);
 /* The same, with the directory "dir" in the root. */
 void world_setup_dir(void);
 /* The same, with a referenced file "n" in the root as world.entry. */
 void world_setup_file(void);
+/* No table of @dc changes its size: that is scenarios_table.c's affair. */
+void world_pin_tables(struct dcache *dc);
 void world_finish(void);
 /* Put what result slots hold, then world_finish(). */
 void world_put_found(void);

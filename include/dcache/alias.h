@@ -58,10 +58,55 @@ DCACHE_API struct dentry *d_add_ci(struct dentry *dentry, struct inode *inode,
  *
  * Return: any entry of the inode, or a new one that is disconnected: its own parent, unhashed,
  * freed with its last reference unless d_splice_alias() finds it a place before. Or
- * ERR_PTR(-ENOMEM).
+ * ERR_PTR: -ENOMEM; -EINVAL: the inode is new (inode_is_new()).
  * Context: may sleep; not in a read section.
  */
 DCACHE_API struct dentry *d_obtain_alias(struct inode *inode);
+
+/**
+ * d_find_alias - an entry of an inode: a directory's one entry, even unhashed; of any other inode, a
+ * hashed one. Return: the entry, referenced, or NULL. Context: does not sleep for long; not in a read
+ * section.
+ */
+DCACHE_API struct dentry *d_find_alias(struct inode *inode);
+
+/** d_find_any_alias - any entry of an inode, hashed or not, referenced, or NULL. Context: as above. */
+DCACHE_API struct dentry *d_find_any_alias(struct inode *inode);
+
+/** d_prune_aliases - free those entries of an inode that are unused. Each that was there at the beginning
+ *  is looked at once; none that is in use is touched. Return: how many were freed. @inode is referenced.
+ *  Context: may sleep; not in a read section. */
+DCACHE_API size_t d_prune_aliases(struct inode *inode);
+
+/** d_is_disconnected - is it, or the topmost entry above it, one of d_obtain_alias() that has found no
+ *  place yet? Right under concurrent moves. */
+DCACHE_API bool d_is_disconnected(const struct dentry *dentry);
+
+/** struct export_operations - how a filesystem finds the way up from an inode. */
+struct export_operations {
+	/** The directory in which @child, a directory, lies. Return: it, referenced, or ERR_PTR.
+	 *  No lock held; may sleep. */
+	struct inode *(*get_parent)(struct inode *child);
+	/** The name of @child in @parent, into @buf of DCACHE_NAME_MAX + 1 bytes, with a NUL.
+	 *  Return: its length, or a negative errno value; -ENOENT: it is not there (any more). */
+	int (*get_name)(struct inode *parent, struct inode *child, char *buf);
+};
+
+/**
+ * d_reconnect - find a disconnected directory its place in the tree.
+ *
+ * Asks for the directory of the topmost disconnected entry above, and for its name in there, and looks
+ * that name up: the directory's lookup operation ends with d_splice_alias(), which finds the
+ * disconnected entry and moves it there. If the directory is disconnected itself, so on from there.
+ *
+ * Return: 0: connected (now or before); -ESTALE: not found where the filesystem says it is, or moved
+ * about, though tried again; -ENOTDIR: not a directory; -EINVAL: no operations; -ELOOP: the filesystem
+ * says that it lies below itself, or goes up without end; -EXDEV: its directory is another
+ * instance's; the operations' other errors; what lookup_one_unlocked() says; -ENOMEM. After an error
+ * what has been connected so far stays so.
+ * Context: sleeps; no directory's lock is held; not in a read section.
+ */
+DCACHE_API int d_reconnect(struct dentry *dentry, const struct export_operations *ops);
 
 DCACHE_END_DECLS
 

@@ -73,7 +73,8 @@ DCACHE_API uint32_t full_name_hash(const struct dentry *dir, const void *bytes, 
  *	   d_make_root(new_inode(...)) needs no check between.
  *
  * The root is never hashed and has itself as its parent. An instance may have several.
- * Return: the entry, or ERR_PTR: -ENOMEM, -ENOTDIR, -EEXIST (the directory has an entry already).
+ * Return: the entry, or ERR_PTR: -ENOMEM, -ENOTDIR, -EEXIST (the directory has an entry already),
+ * -EINVAL (it is new, inode_is_new()).
  * Context: may sleep.
  */
 DCACHE_API struct dentry *d_make_root(struct inode *inode);
@@ -85,7 +86,7 @@ DCACHE_API struct dentry *d_make_root(struct inode *inode);
  *
  * The entry is negative, unhashed, has one reference and pins @parent.
  * Return: the entry, or ERR_PTR: -ENOMEM, -EINVAL, -ENAMETOOLONG, -ENOENT (negative parent),
- * -ENOTDIR, or what d_hash says.
+ * -ENOTDIR, -EOVERFLOW (@parent has 2^30 references), or what d_hash says.
  * Context: may sleep (making room frees others); not in a read section.
  */
 DCACHE_API struct dentry *d_alloc(struct dentry *parent, const struct qstr *name);
@@ -104,16 +105,17 @@ DCACHE_API void d_set_d_op(struct dentry *dentry, const struct dentry_operations
  *
  * Return: 0; -EEXIST: @dentry is already hashed, its name is already hashed in that directory, or
  * @inode is a directory that has an entry already (see d_splice_alias()); -EINVAL: @dentry is a
- * root, already positive, or its lookup ended with an outcome; -EXDEV: @inode is another
- * instance's. After an error an in-lookup entry still is, and still the caller's.
- * Context: does not sleep for long (bounded by other short holders); not in a read section.
+ * root, already positive, or its lookup ended with an outcome, or @inode is new (inode_is_new());
+ * -EXDEV: @inode is another instance's. After an error an in-lookup entry still is, and still the caller's.
+ * Context: does not sleep for long (bounded by other short holders), but for a negative in an instance
+ * that limits these: making room frees others, as in d_alloc(); not in a read section.
  */
 DCACHE_API int d_add(struct dentry *dentry, struct inode *inode);
 
 /**
  * d_instantiate - make a negative entry positive where it is, hashed or not.
  *
- * Return: 0; -EINVAL: positive already, or @inode is NULL; -EBUSY: in-lookup;
+ * Return: 0; -EINVAL: positive already, or @inode is NULL or new (inode_is_new()); -EBUSY: in-lookup;
  * -EEXIST: @inode is a directory that has an entry already; -EXDEV.
  * Context: as d_add().
  */
@@ -140,8 +142,9 @@ DCACHE_API int d_rehash(struct dentry *dentry);
  */
 DCACHE_API void d_delete(struct dentry *dentry);
 
-/** dget - take another reference. @dentry is referenced, or NULL. Return: @dentry. Context: any;
- *  waits, briefly, for the holder of the entry's lock. */
+/** dget - take another reference. @dentry is referenced, or NULL. Return: @dentry. It cannot fail: an
+ *  entry with three quarters of 2^31 references is not counted any more and lives for ever.
+ *  Context: any; waits, briefly, for the holder of the entry's lock. */
 DCACHE_API struct dentry *dget(struct dentry *dentry);
 
 /**
@@ -217,14 +220,15 @@ DCACHE_API int dentry_path(const struct dentry *dentry, char *buf, size_t size);
  *
  * Exact: an entry that was hashed under that name throughout the call is found. An unhashed or
  * in-lookup entry is not.
- * Return: the entry, or NULL, also where the name or the parent is no good.
+ * Return: the entry, or NULL, also where the name or the parent is no good, or the entry has 2^30
+ * references: calls that return errors say -EOVERFLOW then.
  * Context: waits, briefly, for the holder of the found entry's lock; not in a read section.
  */
 DCACHE_API struct dentry *d_lookup(struct dentry *parent, const struct qstr *name);
 
 /**
  * d_hash_and_lookup - compute the name's hash, leave it in @name, then d_lookup().
- * Return: the entry; NULL: not cached; ERR_PTR of what d_hash_name() says.
+ * Return: the entry; NULL: not cached; ERR_PTR of what d_hash_name() says, or -EOVERFLOW.
  * Context: as d_lookup().
  */
 DCACHE_API struct dentry *d_hash_and_lookup(struct dentry *parent, struct qstr *name);

@@ -37,6 +37,13 @@ struct inode_operations {
 	 */
 	struct dentry *(*lookup)(struct inode *dir, struct dentry *dentry, unsigned int flags);
 
+	/**
+	 * Where a symbolic link leads: copy the path to @buf. With LOOKUP_RCU in @flags it is called
+	 * in a read section, must not sleep, and may return -ECHILD to be called again without.
+	 * Return: the length, at most @size; -ENAMETOOLONG; another negative errno value.
+	 */
+	int (*get_link)(struct inode *inode, char *buf, size_t size, unsigned int flags);
+
 	/** The last reference is gone. Runs at once, in the context of whoever gave it back, with
 	 *  no lock of the library held. May sleep. Readers may still see the inode. */
 	void (*evict)(struct inode *inode);
@@ -49,7 +56,7 @@ struct inode_operations {
 };
 
 /**
- * new_inode - make an inode with one reference.
+ * new_inode - make an inode with one reference, which the inode table does not know.
  * @dc:   instance it belongs to.
  * @ino:  number, for the program's use.
  * @type: kind of object.
@@ -62,6 +69,51 @@ struct inode_operations {
  */
 DCACHE_API struct inode *new_inode(struct dcache *dc, uint64_t ino, enum inode_type type,
 				   const struct inode_operations *ops, void *private_data);
+
+/*
+ * The inode table: inodes by number, for backends whose store has numbers and that want one inode
+ * for one number without a table of their own.
+ */
+
+/**
+ * iget_locked - the inode of a number, or a new one that the caller is to fill.
+ *
+ * Of all who ask for a number that is not there, one gets a new inode, for which inode_is_new() holds,
+ * and ends that with unlock_new_inode() or iget_failed(); the others sleep until then. If it failed, the
+ * next one gets a new inode. An inode whose last reference is gone is found no more, but who asks for
+ * its number sleeps until its evict operation has returned.
+ *
+ * So the thread that fills an inode, or whom that waits for, must not ask for the same number before it
+ * has ended that, and two evict operations must not ask for each other's numbers: they would sleep for
+ * ever. An evict operation that asks for its own number is told.
+ *
+ * Return: the inode, referenced, or ERR_PTR: -ENOMEM; -EDEADLK: the calling thread is in the evict
+ * operation of that very number.
+ * Context: sleeps; not in a read section.
+ */
+DCACHE_API struct inode *iget_locked(struct dcache *dc, uint64_t ino);
+
+/** inode_is_new - is it to be filled by the caller who got it from iget_locked()? No entry can be given
+ *  such an inode: -EINVAL. Context: any. */
+DCACHE_API bool inode_is_new(const struct inode *inode);
+
+/**
+ * unlock_new_inode - a new inode is filled: give it what new_inode() would, and to those who wait.
+ * Return: 0; -EINVAL: not new, or an unknown type; nothing has changed then. Context: does not sleep
+ * for long; not in a read section.
+ */
+DCACHE_API int unlock_new_inode(struct inode *inode, enum inode_type type,
+				const struct inode_operations *ops, void *private_data);
+
+/** iget_failed - a new inode cannot be filled: it is taken out of the table and put; those who wait look
+ *  again. It has no operations, so none is called. NULL and error pointers are ignored.
+ *  Context: may sleep; not in a read section. */
+DCACHE_API void iget_failed(struct inode *inode);
+
+/** ilookup - the inode of a number if it is in the table and filled, referenced; NULL otherwise, also for
+ *  one whose last reference is gone. Waits for one that is being filled. Context: sleeps; not in a read
+ *  section. */
+DCACHE_API struct inode *ilookup(struct dcache *dc, uint64_t ino);
 
 /** ihold - take another reference on an inode that is referenced. Context: any. */
 DCACHE_API void ihold(struct inode *inode);

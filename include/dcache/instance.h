@@ -2,8 +2,8 @@
 /**
  * An instance: one cache, what the kernel calls a super block.
  *
- * Instances share nothing: tables, limits, hash key, counters and the thread that frees memory
- * after a grace period are each one's own. Passing an entry of one instance to a call together
+ * Instances share nothing: tables, limits, hash key, counters and the thread that works in the
+ * background are each one's own. Passing an entry of one instance to a call together
  * with an inode or entry of another is refused with -EXDEV where two meet.
  */
 #ifndef DCACHE_INSTANCE_H
@@ -24,15 +24,19 @@ struct dentry_operations;
 struct dcache_options {
 	/** sizeof(struct dcache_options) of the program. */
 	size_t size;
-	/** Buckets of the entry table, rounded up to a power of two, 2 .. 2^30. 0: 65536.
-	 *  About one bucket for an entry is best; a bucket takes 8 bytes. */
+	/** Buckets of the entry table to begin with, and not to fall below; rounded up to a power of
+	 *  two, 2 .. 2^30. 0: 1024. The table grows and shrinks by itself; a bucket takes 8 bytes. */
 	size_t hash_buckets;
-	/** Buckets of the in-lookup table, as above, at most 2^20. 0: 1024. About one for a lookup
-	 *  that is under way at the same time. */
+	/** The same for the in-lookup table, at most 2^20, and for the table of iget_locked(). 0: 64. */
 	size_t in_lookup_buckets;
-	/** Entries to keep. Above it, each new entry frees a few unused ones, least recently used
-	 *  first; entries in use are never freed, so their number may exceed it. 0: no limit. */
+	/** Limits, see struct dcache_limits: entries, hashed negatives, bytes. 0: none. */
 	size_t max_entries;
+	size_t max_negatives;
+	size_t max_bytes;
+	/** How long positive and negative entries are true unless d_set_ttl() says otherwise, in
+	 *  nanoseconds. 0: for ever. */
+	uint64_t positive_ttl_ns;
+	uint64_t negative_ttl_ns;
 	/** Seed of the hash of names. 0: taken from the kernel's random numbers, which is what
 	 *  keeps chosen names from colliding. Anything else: for tests that must repeat. */
 	uint64_t seed;
@@ -55,7 +59,14 @@ struct dcache_stats {
 	uint64_t in_lookup;		/**< of these, being asked for now */
 	uint64_t inodes;		/**< inodes alive */
 	uint64_t pending_frees;		/**< objects waiting for a grace period */
-	uint64_t bytes;			/**< memory of the instance, its tables included */
+	uint64_t pending_bytes;		/**< their memory, of those, when it is known */
+	uint64_t bytes;			/**< memory of the instance: tables, and what is pending, too */
+	uint64_t over_limit;		/**< entries above a limit because all unused ones are gone */
+	uint64_t buckets;		/**< of the entry table */
+	uint64_t in_lookup_buckets;	/**< of the in-lookup table */
+	uint64_t inserted;		/**< times an entry was hashed */
+	uint64_t renames;		/**< moves and exchanges */
+	uint64_t resizes;		/**< times a table began to grow or shrink */
 	uint64_t lookups_started;	/**< times d_alloc_parallel() gave a caller a new entry */
 	uint64_t lookups_waited;	/**< times a caller waited for another's lookup */
 	uint64_t outcomes_shared;	/**< of these, answered by that lookup: calls saved */
@@ -96,22 +107,14 @@ DCACHE_API int dcache_destroy(struct dcache *dc);
  */
 DCACHE_API void dcache_release(struct dcache *dc);
 
-/** dcache_private - options.private_data of the instance. */
+/** dcache_private - options.private_data of the instance. Context: any. */
 DCACHE_API void *dcache_private(const struct dcache *dc);
 
 /** dcache_get_stats - read the counters. Context: any; does not sleep. */
 DCACHE_API void dcache_get_stats(const struct dcache *dc, struct dcache_stats *stats);
 
-/**
- * shrink_dcache - free up to @nr unused entries, the least recently used first.
- *
- * An entry that was used again since it was last considered is spared once.
- * Return: how many were freed, parents that became unused and unhashed on the way not counted.
- * Context: may sleep (inodes' operations run); not in a read section.
- */
-DCACHE_API size_t shrink_dcache(struct dcache *dc, size_t nr);
-
-/** dcache_barrier - wait until all that was put before the call has been freed.
+/** dcache_barrier - wait until all that was put before the call has been freed, and what
+ *  d_invalidate_deferred() was asked for before is done.
  *  Context: sleeps; not in a read section, nor from an inode's release operation. */
 DCACHE_API void dcache_barrier(struct dcache *dc);
 

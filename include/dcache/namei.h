@@ -49,6 +49,70 @@ DCACHE_API struct dentry *lookup_slow(struct dentry *parent, const struct qstr *
 DCACHE_API struct dentry *__lookup_slow(struct dentry *parent, const struct qstr *name,
 					unsigned int flags);
 
+/* Flags of dcache_walk(). The low 16 bits are the program's, for its operations. */
+/** The last component's symbolic link is the answer, not followed; as O_NOFOLLOW with O_PATH. A '/' after
+ *  it makes it followed nevertheless. */
+#define WALK_NOFOLLOW 0x00010000u
+/** -ELOOP on any symbolic link that is to be followed; as RESOLVE_NO_SYMLINKS. */
+#define WALK_NO_SYMLINKS 0x00020000u
+/** -EXDEV on leaving @base, by "..", by an absolute path, or by a link; as RESOLVE_BENEATH. */
+#define WALK_BENEATH 0x00040000u
+/** @base is "/", and its own parent, for path and links; as RESOLVE_IN_ROOT. Not with WALK_BENEATH. */
+#define WALK_IN_ROOT 0x00080000u
+/** The answer is a directory, or -ENOTDIR; as O_DIRECTORY. A path that ends in '/' means the same. */
+#define WALK_DIRECTORY 0x00100000u
+/** -EAGAIN instead of asking a backend or sleeping; as RESOLVE_CACHED. */
+#define WALK_CACHED 0x00200000u
+/** A last component that does not exist is answered by its negative entry, not by -ENOENT: for
+ *  creating it. */
+#define WALK_CREATE 0x00400000u
+/** Set in the flags of operations that are called in a read section; not to be passed to calls. */
+#define LOOKUP_RCU 0x80000000u
+
+/** Symbolic links followed in one walk before it is -ELOOP; as MAXSYMLINKS of Linux. */
+#define DCACHE_MAX_LINKS 40
+/** A path, a link's too, is shorter than this; as PATH_MAX of Linux, which counts a NUL. */
+#define DCACHE_PATH_MAX 4096
+
+/**
+ * dcache_walk - resolve a whole path.
+ * @root: what "/" means, and what ".." of it is; a directory, referenced.
+ * @base: where a path begins that does not begin with '/'; referenced. NULL: @root.
+ * @path: @len bytes, components separated by any number of '/'; need not end in NUL.
+ * @flags: WALK_..., and the program's own.
+ *
+ * While all it needs is cached, true, and needs no operation that sleeps, it takes no lock and stores
+ * nothing but the reference on the answer. Where it needs more, it asks as lookup_one_unlocked() does.
+ * "." and ".." are never passed on to a backend; ".." of @root is @root, and no walk leaves it.
+ *
+ * The answer is where the path led at one moment: every directory and link of it was in its place
+ * then, whatever is renamed meanwhile. So is the absence of a name, and every other error of the path.
+ * An answer that a backend does not let be cached was true when it was asked for, at which moment all
+ * else was in its place. An entry counts as true from when it is found so (see d_is_stale()), even if it
+ * turns stale before the walk ends.
+ *
+ * Return: the entry, referenced, positive unless WALK_CREATE; or ERR_PTR: -ENOENT; -ENOTDIR; -ELOOP;
+ * -ENAMETOOLONG (a component, or the path); -EXDEV (WALK_BENEATH; or @base is not below @root);
+ * -EINVAL (empty path, NUL in it or in a link's, unknown flags); -EAGAIN: WALK_CACHED; or what the path
+ * goes through was changed again and again while it was looked at; -EOPNOTSUPP (no lookup or get_link
+ * operation); -EOVERFLOW: the answer's count is full; backend's errors; -ENOMEM.
+ * Context: sleeps, unless WALK_CACHED; not in a read section; no directory's lock is held.
+ */
+DCACHE_API struct dentry *dcache_walk(struct dentry *root, struct dentry *base, const char *path,
+				      size_t len, unsigned int flags);
+
+/**
+ * dcache_walk_rcu - the same within a read section, without any store.
+ * @seq: receives the answer's sequence number, see d_seq_retry() and dget_rcu().
+ *
+ * Return: the entry, not referenced; an error of the path; or ERR_PTR(-ECHILD): it cannot be told
+ * without a reference, ask dcache_walk().
+ * Context: in a read section.
+ */
+DCACHE_API struct dentry *dcache_walk_rcu(struct dentry *root, struct dentry *base,
+					  const char *path, size_t len, unsigned int flags,
+					  uint32_t *seq);
+
 DCACHE_END_DECLS
 
 #endif /* DCACHE_NAMEI_H */

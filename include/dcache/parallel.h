@@ -46,7 +46,8 @@ DCACHE_BEGIN_DECLS
  *
  * Return: an entry, referenced; or ERR_PTR: -ENOMEM; -ENOENT (negative parent); -ENOTDIR;
  * -ENAMETOOLONG; -EINVAL (empty name, or one holding '/' or NUL); -EDEADLK: the calling thread
- * itself owns that lookup (see d_lookup_detach()); the error that the awaited lookup was failed
+ * itself owns that lookup (see d_lookup_detach()); -EOVERFLOW: the entry, or @parent, has 2^30
+ * references; the error that the awaited lookup was failed
  * with; what d_hash says. A cycle of several owners, each waiting for the next by direct calls of
  * this function, is not detected; cycles made by d_add_ci() are.
  * Context: sleeps while another's lookup is under way; not in a read section.

@@ -11,7 +11,8 @@
  *
  * Lost wake-up: the thread sets @asleep, then looks at the list, then sleeps on the value that
  * @kick had before; a pusher pushes, then looks at @asleep, then changes @kick. Both are
- * sequentially consistent, so one of them sees the other.
+ * sequentially consistent, so one of them sees the other. Whoever asks for work sets @has_work and then
+ * changes @kick, always: the thread reads @kick before it looks.
  */
 #include "reclaim.h"
 
@@ -66,6 +67,12 @@ void reclaim_hurry(struct reclaim *reclaim)
 	dc_futex_wake(&reclaim->kick, 1);
 }
 
+void reclaim_work(struct reclaim *reclaim)
+{
+	atomic_store_explicit(&reclaim->has_work, true, memory_order_seq_cst);
+	reclaim_kick(reclaim);
+}
+
 bool reclaim_in_hurry(const struct reclaim *reclaim)
 {
 	return atomic_load_explicit(&reclaim->kick, memory_order_seq_cst) & KICK_HURRY;
@@ -88,7 +95,8 @@ void dc_call_rcu(struct reclaim *reclaim, struct reclaim_head *head,
 	if (atomic_load_explicit(&reclaim->asleep, memory_order_seq_cst) ||
 	    pending == RECLAIM_BATCH)
 		reclaim_kick(reclaim);
-	if (pending > RECLAIM_BOUND && !dc_read_ongoing())
+	if (pending > atomic_load_explicit(&reclaim->bound, memory_order_relaxed) &&
+	    !dc_read_ongoing())
 		run_batch(reclaim);
 }
 
@@ -99,7 +107,8 @@ static void wait_for_work(struct reclaim *reclaim)
 
 	atomic_store_explicit(&reclaim->asleep, 1, memory_order_seq_cst);
 	if (!atomic_load_explicit(&reclaim->list, memory_order_seq_cst) &&
-	    !atomic_load_explicit(&reclaim->stop, memory_order_seq_cst)) {
+	    !atomic_load_explicit(&reclaim->stop, memory_order_seq_cst) &&
+	    !atomic_load_explicit(&reclaim->has_work, memory_order_seq_cst)) {
 		bool hurry = kick & KICK_HURRY;
 
 		DC_POINT(DC_R1, reclaim);
@@ -118,6 +127,7 @@ static void gather(struct reclaim *reclaim)
 		uint32_t kick = atomic_load_explicit(&reclaim->kick, memory_order_seq_cst);
 
 		if (atomic_load_explicit(&reclaim->stop, memory_order_seq_cst) ||
+		    atomic_load_explicit(&reclaim->has_work, memory_order_seq_cst) ||
 		    (kick & KICK_HURRY) ||
 		    reclaim_pending(reclaim) >= RECLAIM_BATCH)
 			return;
@@ -132,6 +142,10 @@ static void *reclaim_main(void *arg)
 
 	for (;;) {
 		wait_for_work(reclaim);
+		/* Taken back first: more may be announced while this is done. */
+		if (atomic_exchange_explicit(&reclaim->has_work, false, memory_order_seq_cst) &&
+		    reclaim->work(reclaim))
+			atomic_store_explicit(&reclaim->has_work, true, memory_order_seq_cst);
 		if (atomic_load_explicit(&reclaim->list, memory_order_relaxed)) {
 			gather(reclaim);
 			run_batch(reclaim);
@@ -155,6 +169,7 @@ int reclaim_start(struct reclaim *reclaim, bool (*idle)(struct reclaim *reclaim)
 	atomic_init(&reclaim->pushed, 0);
 	atomic_init(&reclaim->freed, 0);
 	atomic_init(&reclaim->stop, false);
+	atomic_init(&reclaim->has_work, false);
 	dc_lock_init(&reclaim->batch_lock);
 	atomic_init(&reclaim->batch_thread, 0);
 	reclaim->idle = idle;

@@ -41,6 +41,8 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -96,6 +98,8 @@ void dc_spin_hint(void);
 void dc_yield(unsigned int attempt);
 void *dc_alloc(size_t size, size_t align);
 void dc_free(void *p);
+void *dc_alloc_zeroed(size_t size);
+void dc_free_zeroed(void *p, size_t size);
 uint32_t dc_thread_id(void);
 uint64_t dc_now_ns(void);
 int dc_random(void *buf, size_t len);
@@ -267,6 +271,62 @@ static inline void dc_free(void *p)
 	if (p)
 		dc_count_allocation(-1);
 	free(p);
+}
+
+/* Big enough to be mapped: pages come when they are touched, and may be huge. */
+#define DC_HUGE_PAGE ((size_t)2 << 20)
+
+/* @size bytes at a multiple of DC_HUGE_PAGE, in huge pages where the kernel has some; or NULL. */
+static inline void *dc_map(size_t size)
+{
+	size_t room = size + DC_HUGE_PAGE, before;
+	char *p = mmap(NULL, room, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (p == MAP_FAILED)
+		return NULL;
+	before = -(uintptr_t)p & (DC_HUGE_PAGE - 1);
+	if (before)
+		munmap(p, before);
+	munmap(p + before + size, room - before - size);
+	p += before;
+	madvise(p, size, MADV_HUGEPAGE);
+	return p;
+}
+
+static inline size_t dc_map_size(size_t size)
+{
+	return (size + DC_HUGE_PAGE - 1) & ~(DC_HUGE_PAGE - 1);
+}
+
+/* Zeroes, aligned to a cache line; @size is a multiple of it. For dc_free_zeroed(). NULL: no memory. */
+static inline void *dc_alloc_zeroed(size_t size)
+{
+	int saved = errno;
+	void *p;
+
+	if (dc_allocation_should_fail())
+		return NULL;
+	if (size >= DC_HUGE_PAGE) {
+		p = dc_map(dc_map_size(size));
+	} else {
+		p = aligned_alloc(64, size);
+		if (p)
+			memset(p, 0, size);
+	}
+	errno = saved;
+	if (p)
+		dc_count_allocation(1);
+	return p;
+}
+
+static inline void dc_free_zeroed(void *p, size_t size)
+{
+	dc_count_allocation(-1);
+	if (size >= DC_HUGE_PAGE)
+		munmap(p, dc_map_size(size));
+	else
+		free(p);
 }
 
 /* Nonzero, and no other living thread's. */

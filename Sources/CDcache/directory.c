@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Directories that are listed, and those all of whose names are cached.
+ *
+ * i_complete is one word: whether the directory is complete (bit 31), how many listings are under way
+ * (below), and how many names were lost since anybody wanted to know (above). A listing that ends with
+ * as many losses as it began with, but for those that it made itself, makes the directory complete;
+ * every loss makes it not so.
+ *
+ * Who may be here: listings of one directory, side by side; owners of lookups in it; those who evict,
+ * drop and invalidate entries, which lose them; and readers.
+ *
+ * "Complete" says that every name that exists has a hashed entry, or one that is in-lookup.
+ *
+ *  N1	A name is lost before it is unhashed: i_complete changes under the entry's d_lock, before the
+ *	stores, all with release, by which anybody can tell that the entry is gone. So whoever has
+ *	missed it sees the loss.
+ *  N2	A loss is not counted while the directory is neither complete nor listed, which costs one
+ *	relaxed load. A listing that relies on the entry has said that it is there before it locked the
+ *	entry and saw it hashed, or published it under its lock; the loser looks under that lock, later,
+ *	and sees the listing. What is published afterwards by others follows the listing by the
+ *	directory's lock, or what the callers have instead of it.
+ *  N3	To miss a name and then to find the directory complete is not enough: a listing may have added
+ *	the name in between. The owner of a lookup asks while its name is in-lookup. Had the listing
+ *	that made the directory complete come by that name before, its entry was lost since, which
+ *	counts; after, it would have found somebody asking for the name, and a listing that does is not
+ *	complete. Without a lookup: complete before and after the miss, with no loss in between
+ *	(dir_complete_stamp()).
+ *  N4	Invalidating a directory's children, or a name, first says that it is not complete. Who sees the
+ *	new generation sees that: what it then finds complete was listed since.
+ *  N5	What a listing knows is as old as its beginning: so are the entries that it adds, and what the
+ *	complete directory says, which ends, with the negative entries that it gives rise to, when a
+ *	negative entry of that time would. What it replaces is lost to everybody but itself, and so
+ *	is what could not be added.
+ *
+ * The directory's inode is kept by the reference that the entry that is lost has on its parent.
+ */
+#include "internal.h"
+
+#define DIR_COMPLETE ((uint64_t)1 << 31)
+#define DIR_LISTING ((uint64_t)1)
+#define DIR_LOSS ((uint64_t)1 << 32)
+#define DIR_WATCHED (DIR_LOSS - 1)
+
+/* What struct dir_listing holds. */
+enum {
+	SEEN,	 /* losses (low half) that are no reason not to be complete; generation (high) */
+	EXPIRES, /* in ticks, if negative entries expire */
+	FAILED,	 /* a name is not there */
+};
+
+static uint32_t listing_generation(const struct dir_listing *listing)
+{
+	return (uint32_t)(listing->opaque[SEEN] >> 32);
+}
+
+static uint32_t losses_of(uint64_t word)
+{
+	return (uint32_t)(word / DIR_LOSS);
+}
+
+static void lose(struct inode *dir, uint64_t if_any)
+{
+	uint64_t word = atomic_load_explicit(&dir->i_complete, memory_order_relaxed);
+
+	while ((word & DIR_WATCHED) >= if_any &&
+	       !atomic_compare_exchange_strong_explicit(&dir->i_complete, &word,
+							(word & ~DIR_COMPLETE) + DIR_LOSS,
+							memory_order_acq_rel, memory_order_relaxed))
+		;
+}
+
+void dir_lose(struct inode *dir)
+{
+	lose(dir, 1);
+}
+
+void dir_not_complete(struct inode *dir)
+{
+	/* Also if nobody is seen to watch: who begins to list now comes later in this word. */
+	lose(dir, 0);
+}
+
+uint64_t dir_complete_stamp(const struct inode *dir)
+{
+	uint64_t word = atomic_load_explicit(&dir->i_complete, memory_order_acquire);
+
+	if (!(word & DIR_COMPLETE))
+		return 0;
+	if (dir->i_dcache->negative_ttl_ns &&
+	    dc_expired(atomic_load_explicit(&dir->i_complete_expires, memory_order_acquire),
+		       dc_ticks()))
+		return 0;
+	return word & ~(DIR_COMPLETE - 1);
+}
+
+bool dir_knows_absent(struct inode *dir, struct dentry *dentry)
+{
+	if (!dir_is_complete(dir))
+		return false;
+	if (dir->i_dcache->negative_ttl_ns) {
+		uint32_t expires = atomic_load_explicit(&dir->i_complete_expires,
+							memory_order_acquire);
+
+		lockref_lock(&dentry->d_lockref);
+		atomic_store_explicit(&dentry->d_expires, expires, memory_order_release);
+		d_change_flags(dentry, DCACHE_OWN_TTL, DCACHE_EXPIRES);
+		lockref_unlock(&dentry->d_lockref);
+	}
+	return !d_publish(dentry, NULL);
+}
+
+int dir_listing_begin(struct dir_listing *listing, struct dentry *dir)
+{
+	struct inode *inode = d_inode_of(dir);
+	uint64_t before, generation;
+
+	/* Harmless to the other calls if this one fails. */
+	listing->dir = NULL;
+	if (!inode)
+		return -ENOENT;
+	if (!is_dir(inode))
+		return -ENOTDIR;
+	before = atomic_fetch_add_explicit(&inode->i_complete, DIR_LISTING, memory_order_acq_rel);
+	generation = atomic_load_explicit(&inode->i_generation, memory_order_acquire);
+	listing->dir = dir;
+	listing->opaque[SEEN] = generation << 32 | losses_of(before);
+	listing->opaque[EXPIRES] = dc_expiry(dir->d_dcache->negative_ttl_ns);
+	listing->opaque[FAILED] = false;
+	return 0;
+}
+
+/*
+ * The name is hashed, as @dentry. Return: true: it leads to @inode, and is known to since the listing;
+ * false: look again, what was there is not any more.
+ */
+static bool confirm(struct dir_listing *listing, struct dentry *dentry, const struct qstr *name,
+		    const struct inode *inode)
+{
+	struct dentry *dir = listing->dir;
+	bool same = false, replaced = false;
+
+	lockref_lock(&dentry->d_lockref);
+	if ((d_flags(dentry) & DCACHE_HASHED) && d_parent_of(dentry) == dir &&
+	    name_is(dentry, dir, name)) {
+		same = d_inode_of(dentry) == inode;
+		replaced = !same;
+	}
+	if (same) {
+		d_renew(dentry, listing_generation(listing));
+	} else if (replaced) {
+		/* Lost to everybody but this listing, which is about to add it. Counted, since this
+		 * listing is under way. */
+		dir_lose(d_inode_of(dir));
+		listing->opaque[SEEN] = (listing->opaque[SEEN] & ~(DIR_LOSS - 1)) |
+					(uint32_t)(listing->opaque[SEEN] + 1);
+		d_unhash_gone(dentry);
+	}
+	lockref_unlock(&dentry->d_lockref);
+	if (replaced && d_is_dir(dentry))
+		d_invalidate(dentry);
+	return same;
+}
+
+/* The caller owns @dentry. Consumes both references. */
+static int add_new(struct dir_listing *listing, struct dentry *dentry, struct inode *inode)
+{
+	struct dentry *alias;
+
+	d_outdate(dentry, listing_generation(listing));
+	alias = d_splice_alias(inode, dentry);
+	/* Those who wait ask for themselves. */
+	d_lookup_done(dentry);
+	dput(dentry);
+	dput(alias);
+	return IS_ERR(alias) ? (int)PTR_ERR(alias) : 0;
+}
+
+/* Consumes @inode. -EAGAIN: somebody is asking for the name. */
+static int add_name(struct dir_listing *listing, const struct qstr *name, struct inode *inode)
+{
+	DECLARE_WAIT_QUEUE_HEAD_ONSTACK(wq);
+
+	for (;;) {
+		struct dentry *dentry = alloc_parallel(listing->dir, name, &wq, NULL, NULL);
+		bool same;
+
+		if (IS_ERR(dentry)) {
+			iput(inode);
+			return (int)PTR_ERR(dentry);
+		}
+		if (d_in_lookup(dentry))
+			return add_new(listing, dentry, inode);
+		same = confirm(listing, dentry, name, inode);
+		dput(dentry);
+		if (same) {
+			iput(inode);
+			return 0;
+		}
+	}
+}
+
+int dir_listing_add(struct dir_listing *listing, const struct qstr *name, struct inode *inode)
+{
+	struct dentry *dir = listing->dir;
+	struct qstr prepared;
+	int err;
+
+	if (IS_ERR(inode)) {
+		err = (int)PTR_ERR(inode);
+		inode = NULL;
+	} else if (!dir || !inode) {
+		err = -EINVAL;
+	} else if (inode->i_dcache != dir->d_dcache) {
+		err = -EXDEV;
+	} else if (name_is_dots(name)) {
+		iput(inode);
+		return 0;
+	} else {
+		err = name_check(name);
+		if (!err)
+			err = name_prepare(dir, name, &prepared);
+	}
+	if (err)
+		iput(inode);
+	else
+		err = add_name(listing, &prepared, inode);
+	if (err)
+		listing->opaque[FAILED] = true;
+	return err == -EAGAIN ? 0 : err;
+}
+
+bool dir_listing_end(struct dir_listing *listing, bool complete)
+{
+	struct inode *dir;
+	uint64_t word, then;
+	bool nothing_lost;
+
+	if (!listing->dir)
+		return false;
+	dir = d_inode_of(listing->dir);
+	listing->dir = NULL;
+	complete = complete && !listing->opaque[FAILED] &&
+		   atomic_load_explicit(&dir->i_generation, memory_order_acquire) ==
+			   listing_generation(listing);
+	if (complete)
+		atomic_store_explicit(&dir->i_complete_expires, (uint32_t)listing->opaque[EXPIRES],
+				      memory_order_release);
+	word = atomic_load_explicit(&dir->i_complete, memory_order_relaxed);
+	do {
+		nothing_lost = losses_of(word) == (uint32_t)listing->opaque[SEEN];
+		then = word - DIR_LISTING;
+		if (complete && nothing_lost)
+			then |= DIR_COMPLETE;
+	} while (!atomic_compare_exchange_strong_explicit(
+		&dir->i_complete, &word, then, memory_order_acq_rel, memory_order_relaxed));
+	return complete && nothing_lost;
+}
+
+bool d_is_complete(const struct dentry *dir)
+{
+	const struct inode *inode = d_inode_of(dir);
+
+	return inode && dir_is_complete(inode);
+}
+
+void d_clear_complete(struct dentry *dir)
+{
+	struct inode *inode = d_inode_of(dir);
+
+	if (inode)
+		dir_not_complete(inode);
+}

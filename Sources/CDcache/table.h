@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A hash table that grows and shrinks while it is used.
+ *
+ * Its buckets (hlist_bl.h) lie in an array. To change its size another array is made and the nodes
+ * are moved there bucket by bucket; meanwhile some names are in the one and some in the other.
+ * What users have to know:
+ *
+ *  searching	in a read section, from table_current(): search the chain of table_bucket(); whoever
+ *		has found something is done. On a miss table_moved_on() says whether to go on, in the
+ *		next array.
+ *  changing	needs the one bucket, in whichever array, that holds the truth about a hash:
+ *		table_lock(), or table_truth() and hlist_bl_lock_at() to search first. That bucket is
+ *		never MOVED. A bucket that is being moved is waited for.
+ *  tending	table_tend(), now and then after a change, holding no lock: it moves some buckets if
+ *		a resize goes on, or begins one.
+ *
+ * Why this is right: table.c.
+ */
+#ifndef DCACHE_TABLE_H
+#define DCACHE_TABLE_H
+
+#include "hlist_bl.h"
+#include "sync/reclaim.h"
+
+#pragma GCC visibility push(hidden)
+
+struct dcache;
+struct hash_table;
+
+/* The nodes are counted in so many places. The controlled scheduler has fewer, and a smaller step:
+ * fewer states. */
+#ifndef TABLE_SHARDS
+#define TABLE_SHARDS 16u
+#endif
+
+/* Buckets that whoever tends a table moves: a cache line of them. */
+#ifndef TABLE_STEP
+#define TABLE_STEP 8u
+#endif
+
+struct table_array {
+	/* As hash_table.current: the array that this one's nodes are moved to, or 0. Stays. */
+	_Atomic uint64_t next;
+	struct hash_table *table;
+	uint32_t log2;
+	struct reclaim_head rcu;
+	_Atomic uint64_t cursor __attribute__((aligned(64)));	/* next bucket to be claimed */
+	_Atomic uint64_t moved;					/* buckets done with */
+	struct hlist_bl_head heads[] __attribute__((aligned(64)));
+};
+
+enum table_state {
+	TABLE_REST,
+	TABLE_DUE,	/* somebody saw that another size would be better */
+	TABLE_BEGIN,	/* a thread is about to begin a resize */
+	TABLE_MOVING,	/* nodes are moved */
+};
+
+struct table_count {
+	_Atomic int64_t nr __attribute__((aligned(64)));
+};
+
+struct hash_table {
+	/* The array where searches begin: its address, and in the low bits the log2 of its size.
+	 * One word, so that a hit reads no more than this before the bucket. */
+	_Atomic uint64_t current __attribute__((aligned(64)));
+	/* A node's hash. It does not change while the node's bucket is locked. */
+	uint64_t (*hash)(const struct hlist_bl_node *node);
+	struct dcache *dc;
+	uint32_t min, max;		/* log2 of sizes */
+
+	_Atomic uint32_t state __attribute__((aligned(64)));	/* enum table_state */
+	_Atomic uint32_t turn;		/* futex of those who wait for a bucket */
+	struct table_count counts[TABLE_SHARDS];
+};
+
+/* -ENOMEM */
+int table_init(struct hash_table *table, struct dcache *dc, uint32_t min, uint32_t max,
+	       uint64_t (*hash)(const struct hlist_bl_node *node));
+/* Nobody uses it any more. Also of a table of zeroes. */
+void table_destroy(struct hash_table *table);
+uint64_t table_size(const struct hash_table *table);
+
+#define TABLE_LOG2 ((uint64_t)63)
+
+static inline struct table_array *table_array_of(uint64_t word)
+{
+	return (struct table_array *)(uintptr_t)(word & ~TABLE_LOG2);
+}
+
+static inline struct hlist_bl_head *table_bucket(uint64_t array, uint64_t hash)
+{
+	uint64_t mask = ((uint64_t)1 << (array & TABLE_LOG2)) - 1;
+
+	return &table_array_of(array)->heads[hash & mask];
+}
+
+/* In a read section. */
+static inline uint64_t table_current(const struct hash_table *table)
+{
+	return atomic_load_explicit(&table->current, memory_order_acquire);
+}
+
+/* After a miss in @head of *@array: is there another array to be searched? In a read section. */
+static inline bool table_moved_on(const struct hlist_bl_head *head, uint64_t *array)
+{
+	/* Acquire: who was led astray by a node that was moved sees that MOVED came before. */
+	if (!(atomic_load_explicit(&head->first, memory_order_acquire) & HLIST_BL_MOVED))
+		return false;
+	*array = atomic_load_explicit(&table_array_of(*array)->next, memory_order_acquire);
+	return true;
+}
+
+/* The bucket that holds the truth about @hash, or is being moved; it may be by the time it is
+ * returned. In a read section. */
+struct hlist_bl_head *table_truth(const struct hash_table *table, uint64_t hash);
+/* The bucket that holds the truth about @hash, locked. Not in a read section. */
+struct hlist_bl_head *table_lock(struct hash_table *table, uint64_t hash);
+/* @head, of an array found in this read section, could not be locked: wait a while before the next
+ * attempt. Leaves the section. @spins: 0 before the first. */
+void table_pause(struct hash_table *table, struct hlist_bl_head *head, int *spins);
+void table_wake(struct hash_table *table);
+
+static inline void table_unlock(struct hash_table *table, struct hlist_bl_head *head)
+{
+	uint64_t word = atomic_fetch_and_explicit(&head->first,
+						  ~(HLIST_BL_LOCKED | HLIST_BL_SLEEPERS),
+						  memory_order_release);
+
+	if (word & HLIST_BL_SLEEPERS)
+		table_wake(table);
+}
+
+/* @head is locked and holds the truth about @hash, @node's. */
+void table_add(struct hash_table *table, struct hlist_bl_head *head, struct hlist_bl_node *node,
+	       uint64_t hash);
+void table_del(struct hash_table *table, struct hlist_bl_head *head, struct hlist_bl_node *node,
+	       uint64_t hash);
+
+void table_tend_slow(struct hash_table *table);
+/* Move up to @steps times TABLE_STEP buckets. True: more are left to be claimed. */
+bool table_work(struct hash_table *table, unsigned int steps);
+
+static inline void table_tend(struct hash_table *table)
+{
+	if (atomic_load_explicit(&table->state, memory_order_relaxed) != TABLE_REST)
+		table_tend_slow(table);
+}
+
+#pragma GCC visibility pop
+
+#endif /* DCACHE_TABLE_H */

@@ -1,0 +1,617 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Limits, shrinking, pressure, and reference counts that are full. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "harness.h"
+#include "internal.h"
+
+#define COLD NAME("cold")
+
+static struct qstr numbered(char bytes[16], const char *prefix, int number)
+{
+	return qstr_init(bytes, (size_t)snprintf(bytes, 16, "%s%d", prefix, number));
+}
+
+/* Adds, and puts, hashed entries of numbered names; @type 0: negatives. */
+static void add(struct tree *tree, const char *prefix, int from, int to, int type)
+{
+	int i;
+
+	for (i = from; i < to; i++) {
+		char bytes[16];
+		struct qstr name = numbered(bytes, prefix, i);
+
+		dput(tree_add(tree, tree->root, &name, type));
+	}
+}
+
+static uint64_t live_bytes(const struct tree *tree)
+{
+	struct dcache_stats stats = tree_stats(tree);
+
+	return stats.bytes - stats.pending_bytes;
+}
+
+/* ---- limits ---- */
+
+TEST(each_limit_holds_and_is_made_use_of, "max_entries max_negatives max_bytes")
+{
+	static const struct dcache_limits limits[] = {
+		{ .max_entries = 10 },	   { .max_entries = 5000 },  { .max_negatives = 10 },
+		{ .max_negatives = 5000 }, { .max_bytes = 1 << 20 }, { .max_bytes = 2 << 20 },
+		{ 100, 50, 2 << 20 },
+	};
+	size_t l;
+
+	for (l = 0; l < sizeof(limits) / sizeof(limits[0]); l++) {
+		struct dcache_options opts = DCACHE_OPTIONS_INIT;
+		uint64_t entries = 0, negatives = 0, bytes = 0;
+		struct tree tree;
+		int i;
+
+		opts.hash_buckets = 1024;
+		opts.in_lookup_buckets = 64;
+		opts.max_entries = limits[l].max_entries;
+		opts.max_negatives = limits[l].max_negatives;
+		opts.max_bytes = limits[l].max_bytes;
+		tree = tree_begin(&opts, NULL);
+		for (i = 0; i < 20000; i++) {
+			struct dcache_stats stats;
+
+			add(&tree, "n", i, i + 1, i % 4 ? 0 : INODE_REGULAR);
+			stats = tree_stats(&tree);
+			entries = stats.entries > entries ? stats.entries : entries;
+			negatives = stats.negatives > negatives ? stats.negatives : negatives;
+			bytes = live_bytes(&tree) > bytes ? live_bytes(&tree) : bytes;
+			if (!CHECK(!stats.over_limit))
+				break;
+		}
+		if (limits[l].max_entries)
+			CHECK(entries <= limits[l].max_entries &&
+			      entries >= limits[l].max_entries * 9 / 10);
+		if (limits[l].max_negatives)
+			CHECK(negatives <= limits[l].max_negatives &&
+			      negatives >= limits[l].max_negatives * 9 / 10);
+		if (limits[l].max_bytes && !limits[l].max_entries)
+			CHECK(bytes <= limits[l].max_bytes &&
+			      bytes >= limits[l].max_bytes * 85 / 100);
+		tree_end(&tree);
+	}
+}
+
+/* Positives that are in the way of nobody stay, however many negatives come. */
+TEST(negatives_make_room_for_negatives, "max_negatives")
+{
+	const struct dcache_options opts = { .size = sizeof(opts), .max_negatives = 10 };
+	struct tree tree = tree_begin(&opts, NULL);
+
+	add(&tree, "p", 0, 500, INODE_REGULAR);
+	add(&tree, "n", 0, 5000, 0);
+	CHECK_EQ(tree_stats(&tree).negatives, 10);
+	CHECK_EQ(tree_stats(&tree).entries, 511);
+	tree_end(&tree);
+}
+
+/* Whatever makes a hashed negative. */
+TEST(entries_that_turn_negative_are_bounded, "max_negatives d_delete d_rehash d_splice_alias")
+{
+	const struct dcache_options opts = { .size = sizeof(opts), .max_negatives = 10 };
+	struct tree tree = tree_begin(&opts, NULL);
+	int i;
+
+	for (i = 0; i < 300; i++) {
+		char bytes[16];
+		struct qstr name = numbered(bytes, "d", i);
+		struct dentry *dentry = tree_add(&tree, tree.root, &name, INODE_REGULAR);
+
+		/* On the list of positives. */
+		dput(dentry);
+		dentry = d_lookup(tree.root, &name);
+		d_delete(dentry);
+		CHECK(d_is_negative(dentry) && !d_unhashed(dentry));
+		CHECK(tree_stats(&tree).negatives <= 10);
+		if (i % 3 == 0) {
+			d_drop(dentry);
+			CHECK(tree_stats(&tree).negatives <= 9);
+			CHECK_EQ(d_rehash(dentry), 0);
+		}
+		CHECK(tree_stats(&tree).negatives <= 10);
+		dput(dentry);
+		name = numbered(bytes, "s", i);
+		dentry = d_alloc(tree.root, &name);
+		CHECK(!d_splice_alias(NULL, dentry));
+		CHECK(tree_stats(&tree).negatives <= 10);
+		dput(dentry);
+	}
+	CHECK_EQ(tree_stats(&tree).negatives, 10);
+	tree_end(&tree);
+}
+
+/* An entry on the list of negatives that turns positive is not looked for there any more. */
+TEST(what_turned_positive_does_not_make_room_for_negatives, "max_negatives d_instantiate H45")
+{
+	const struct dcache_options opts = { .size = sizeof(opts), .max_negatives = 4 };
+	struct tree tree = tree_begin(&opts, NULL);
+	int i;
+
+	for (i = 0; i < 50; i++) {
+		char bytes[16];
+		struct qstr name = numbered(bytes, "n", i);
+		struct dentry *dentry;
+
+		dput(tree_add(&tree, tree.root, &name, 0));
+		dentry = d_lookup(tree.root, &name);
+		REQUIRE(dentry);
+		CHECK_EQ(d_instantiate(dentry, tree_inode(tree.dc, INODE_REGULAR)), 0);
+		dput(dentry);
+	}
+	add(&tree, "x", 0, 500, 0);
+	CHECK_EQ(tree_stats(&tree).negatives, 4);
+	CHECK_EQ(tree_stats(&tree).entries, 55);
+	tree_end(&tree);
+}
+
+TEST(limits_are_changed_in_use, "dcache_set_limits")
+{
+	struct tree tree = tree_begin(NULL, NULL);
+	struct dcache_limits limits = { .max_bytes = (1 << 20) - 1 };
+	struct dcache_options opts = DCACHE_OPTIONS_INIT;
+	struct dcache *none = NULL;
+	struct dentry *held[30];
+	uint64_t bytes;
+	int i;
+
+	add(&tree, "n", 0, 3000, 0);
+	add(&tree, "p", 0, 3000, INODE_REGULAR);
+	CHECK_EQ(dcache_set_limits(tree.dc, &limits), -EINVAL);
+	opts.max_bytes = limits.max_bytes;
+	CHECK_EQ(dcache_create(&opts, &none), -EINVAL);
+	CHECK(!none);
+	CHECK_EQ(tree_stats(&tree).entries, 6001);
+	limits = (struct dcache_limits){ .max_negatives = 100 };
+	CHECK_EQ(dcache_set_limits(tree.dc, &limits), 0);
+	CHECK_EQ(tree_stats(&tree).negatives, 100);
+	CHECK_EQ(tree_stats(&tree).entries, 3101);
+	limits = (struct dcache_limits){ .max_entries = 1000 };
+	CHECK_EQ(dcache_set_limits(tree.dc, &limits), 0);
+	CHECK_EQ(tree_stats(&tree).entries, 1000);
+	/* No limit again. */
+	limits = (struct dcache_limits){ 0 };
+	CHECK_EQ(dcache_set_limits(tree.dc, &limits), 0);
+	add(&tree, "m", 0, 3000, 0);
+	CHECK(tree_stats(&tree).entries >= 3999);
+	for (i = 0; i < 30; i++) {
+		char bytes_[16];
+		struct qstr name = numbered(bytes_, "h", i);
+
+		held[i] = tree_add(&tree, tree.root, &name, 0);
+	}
+	/* What is in use is said. */
+	limits = (struct dcache_limits){ .max_entries = 11, .max_negatives = 20 };
+	CHECK_EQ(dcache_set_limits(tree.dc, &limits), 0);
+	CHECK_EQ(tree_stats(&tree).entries, 31);
+	CHECK_EQ(tree_stats(&tree).over_limit, 20);
+	add(&tree, "z", 0, 10, 0);
+	CHECK(tree_stats(&tree).entries <= 32);
+	for (i = 0; i < 30; i++)
+		dput(held[i]);
+	add(&tree, "z", 0, 40, 0);
+	CHECK_EQ(tree_stats(&tree).entries, 11);
+	CHECK_EQ(tree_stats(&tree).over_limit, 0);
+	bytes = live_bytes(&tree);
+	limits = (struct dcache_limits){ .max_bytes = bytes > 1 << 20 ? bytes - 1024 : 1 << 20 };
+	CHECK_EQ(dcache_set_limits(tree.dc, &limits), 0);
+	tree_end(&tree);
+}
+
+/* More than 256 entries in use are met on the list: who adds does not clear them away all at once, but
+ * those who come after do. */
+TEST(what_is_in_use_leaves_the_list_bit_by_bit, "max_entries H42")
+{
+	const struct dcache_options opts = { .size = sizeof(opts), .max_entries = 9000 };
+	struct tree tree = tree_begin(&opts, NULL);
+	struct dentry *held[8000];
+	int i;
+
+	add(&tree, "h", 0, 8000, 0);
+	for (i = 0; i < 8000; i++) {
+		char bytes[16];
+		struct qstr name = numbered(bytes, "h", i);
+
+		held[i] = d_lookup(tree.root, &name);
+		REQUIRE(held[i]);
+	}
+	CHECK_EQ(tree_stats(&tree).unused, 8000);
+	for (i = 0; i < 2000; i++) {
+		uint64_t unused = tree_stats(&tree).unused;
+
+		add(&tree, "n", i, i + 1, 0);
+		CHECK(tree_stats(&tree).unused + 256 + 4 >= unused);
+	}
+	CHECK(tree_stats(&tree).entries <= 9000);
+	CHECK(tree_stats(&tree).unused <= 3000);
+	for (i = 0; i < 8000; i++)
+		dput(held[i]);
+	tree_end(&tree);
+}
+
+/* An entry used again is spared, as long as few enough are. */
+TEST(what_is_in_demand_outlives_what_is_not, "max_entries")
+{
+	const struct dcache_options opts = { .size = sizeof(opts), .max_entries = 500, .seed = 1 };
+	struct tree tree = tree_begin(&opts, NULL);
+	int found = 0, i, j;
+
+	add(&tree, "hot", 0, 50, INODE_REGULAR);
+	for (i = 0; i < 5000; i++) {
+		add(&tree, "n", i, i + 1, INODE_REGULAR);
+		for (j = 0; i % 50 == 0 && j < 50; j++) {
+			char bytes[16];
+			struct qstr name = numbered(bytes, "hot", j);
+			struct dentry *dentry = d_lookup(tree.root, &name);
+
+			found += dentry != NULL;
+			dput(dentry);
+		}
+	}
+	CHECK_EQ(found, 100 * 50);
+	tree_end(&tree);
+}
+
+/* ---- statistics ---- */
+
+#define LONG_NAME (sizeof("a name of more than forty bytes has a block of its own") - 1)
+
+TEST(memory_that_waits_is_told_apart, "dcache_stats")
+{
+	struct tree tree = tree_begin(NULL, NULL);
+	uint64_t before = live_bytes(&tree);
+	struct dcache_stats stats;
+	int i;
+
+	dcache_read_lock();
+	for (i = 0; i < 100; i++) {
+		struct dentry *dentry = d_alloc(
+			tree.root, NAME("a name of more than forty bytes has a block of its own"));
+
+		CHECK_EQ(live_bytes(&tree), before + sizeof(struct dentry) +
+						    sizeof(struct external_name) + LONG_NAME + 1);
+		dput(dentry);
+	}
+	stats = tree_stats(&tree);
+	CHECK_EQ(stats.bytes - stats.pending_bytes, before);
+	CHECK_EQ(stats.pending_bytes,
+		 100 * (sizeof(struct dentry) + sizeof(struct external_name) + LONG_NAME + 1));
+	dcache_read_unlock();
+	dcache_barrier(tree.dc);
+	stats = tree_stats(&tree);
+	CHECK_EQ(stats.pending_bytes, 0);
+	CHECK_EQ(stats.bytes, before);
+	CHECK_EQ(stats.inserted, 0);
+	add(&tree, "n", 0, 7, 0);
+	CHECK_EQ(tree_stats(&tree).inserted, 7);
+	tree_end(&tree);
+}
+
+/* ---- pressure ---- */
+
+TEST(pressure_frees_a_share_of_what_is_unused, "dcache_pressure")
+{
+	struct tree tree = tree_begin(NULL, NULL);
+	struct dentry *held = tree_add(&tree, tree.root, NAME("held"), 0);
+
+	CHECK_EQ(dcache_pressure(tree.dc, 50), 0);
+	add(&tree, "n", 0, 500, 0);
+	add(&tree, "p", 0, 500, INODE_REGULAR);
+	CHECK_EQ(dcache_pressure(tree.dc, 0), 0);
+	CHECK_EQ(dcache_pressure(tree.dc, 101), 0);
+	CHECK_EQ(dcache_pressure(tree.dc, 10), 100);
+	CHECK_EQ(tree_stats(&tree).entries, 902);
+	CHECK_EQ(dcache_pressure(tree.dc, 1), 9);
+	CHECK_EQ(dcache_pressure(tree.dc, 100), 891);
+	CHECK_EQ(tree_stats(&tree).entries, 2);
+	dput(held);
+	CHECK_EQ(dcache_pressure(tree.dc, 1), 1);
+	tree_end(&tree);
+}
+
+static int open_files(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	int n = 0;
+
+	while (dir && readdir(dir))
+		n++;
+	if (dir)
+		closedir(dir);
+	return n;
+}
+
+/* A FIFO is what is watched; whoever writes to it makes memory short. */
+struct fifo {
+	char dir[64], path[80];
+	int fd;
+};
+
+static bool fifo_begin(struct fifo *fifo)
+{
+	snprintf(fifo->dir, sizeof(fifo->dir), "/tmp/dcache-psi-XXXXXX");
+	if (!CHECK(mkdtemp(fifo->dir)))
+		return false;
+	snprintf(fifo->path, sizeof(fifo->path), "%s/fifo", fifo->dir);
+	if (!CHECK(!mkfifo(fifo->path, 0600)))
+		return false;
+	fifo->fd = open(fifo->path, O_RDWR | O_CLOEXEC);
+	return CHECK(fifo->fd >= 0);
+}
+
+static void fifo_end(struct fifo *fifo)
+{
+	close(fifo->fd);
+	unlink(fifo->path);
+	rmdir(fifo->dir);
+}
+
+static void memory_is_short(struct fifo *fifo)
+{
+	CHECK_EQ(write(fifo->fd, "x", 1), 1);
+}
+
+TEST(the_cache_shrinks_when_memory_is_short, "dcache_watch_psi")
+{
+	struct dcache_psi psi = DCACHE_PSI_INIT;
+	struct tree tree = tree_begin(NULL, NULL);
+	int files = open_files();
+	struct fifo fifo;
+	int round;
+
+	REQUIRE(fifo_begin(&fifo));
+	psi.path = fifo.path;
+	psi.percent = 50;
+	for (round = 0; round < 3; round++) {
+		char rest[8];
+
+		errno = 77;
+		CHECK_EQ(dcache_watch_psi(tree.dc, &psi), 0);
+		CHECK_EQ(dcache_watch_psi(tree.dc, &psi), -EALREADY);
+		CHECK_EQ(errno, 77);
+		add(&tree, "n", 0, 1000, 0);
+		memory_is_short(&fifo);
+		CHECK(EVENTUALLY(tree_stats(&tree).entries == 501));
+		memory_is_short(&fifo);
+		CHECK(EVENTUALLY(tree_stats(&tree).entries == 251));
+		dcache_unwatch_psi(tree.dc);
+		CHECK_EQ(errno, 77);
+		memory_is_short(&fifo);
+		test_sleep_ms(20);
+		CHECK_EQ(tree_stats(&tree).entries, 251);
+		CHECK_EQ(read(fifo.fd, rest, sizeof(rest)), 1);
+		dcache_unwatch_psi(tree.dc);
+		shrink_dcache(tree.dc, 1000);
+	}
+	fifo_end(&fifo);
+	CHECK_EQ(open_files(), files);
+	tree_end(&tree);
+}
+
+TEST(what_cannot_be_watched_is_an_error, "dcache_watch_psi")
+{
+	static const struct dcache_psi bad[] = {
+		{ 0, 2000000, 10, NULL },	{ 100000, 2000000, 0, NULL },
+		{ 100000, 2000000, 101, NULL }, { 2000001, 2000000, 10, NULL },
+		{ 100000, 499999, 10, NULL },	{ 100000, 10000001, 10, NULL },
+	};
+	struct dcache_psi psi = DCACHE_PSI_INIT;
+	struct tree tree = tree_begin(NULL, NULL);
+	int files = open_files();
+	size_t i;
+
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		CHECK_EQ(dcache_watch_psi(tree.dc, &bad[i]), -EINVAL);
+	errno = 77;
+	psi.path = "/nowhere/memory.pressure";
+	CHECK_EQ(dcache_watch_psi(tree.dc, &psi), -ENOENT);
+	/* It opens, and takes no trigger. */
+	psi.path = "/proc/self/comm";
+	i = 0;
+	psi.path = "/proc/version";
+	CHECK(dcache_watch_psi(tree.dc, &psi) < 0);
+	CHECK_EQ(errno, 77);
+#ifdef DCACHE_DEBUG
+	psi.path = NULL;
+	dc_fail_allocation(1);
+	CHECK_EQ(dcache_watch_psi(tree.dc, &psi), -ENOMEM);
+	dc_fail_allocation(0);
+#endif
+	CHECK_EQ(open_files(), files);
+	/* Nothing is left behind: it can be watched. */
+	if (!access("/proc/pressure/memory", W_OK)) {
+		int err = dcache_watch_psi(tree.dc, NULL);
+
+		/* Old kernels allow it to the privileged only. */
+		CHECK(!err || err == -EPERM || err == -EACCES || err == -EOPNOTSUPP);
+		psi.path = "/proc/pressure/memory";
+		CHECK(dcache_watch_psi(tree.dc, &psi) == (err ? err : -EALREADY));
+	}
+	dcache_unwatch_psi(tree.dc);
+	CHECK_EQ(open_files(), files);
+	tree_end(&tree);
+}
+
+TEST(an_instance_ends_while_it_is_watched, "dcache_watch_psi dcache_destroy dcache_release")
+{
+	struct dcache_psi psi = DCACHE_PSI_INIT;
+	int files = open_files();
+	struct fifo fifo;
+	int round;
+
+	REQUIRE(fifo_begin(&fifo));
+	psi.path = fifo.path;
+	for (round = 0; round < 40; round++) {
+		struct tree tree = tree_begin(NULL, NULL);
+
+		add(&tree, "n", 0, 200, INODE_REGULAR);
+		CHECK_EQ(dcache_watch_psi(tree.dc, &psi), 0);
+		memory_is_short(&fifo);
+		if (round % 2) {
+			/* In use: it goes on being watched. */
+			CHECK_EQ(dcache_destroy(tree.dc), -EBUSY);
+			add(&tree, "m", 0, 200, INODE_REGULAR);
+			memory_is_short(&fifo);
+			if (round % 4 == 1)
+				CHECK(EVENTUALLY(tree_stats(&tree).entries < 201));
+			/* It is ended with the instance. */
+			tree_end(&tree);
+		} else {
+			struct dentry *root = tree.root;
+
+			dcache_release(tree.dc);
+			memory_is_short(&fifo);
+			dput(root);
+			CHECK(EVENTUALLY(atomic_load(&tree_inodes_released) ==
+					 atomic_load(&tree_inodes_made)));
+			CHECK(EVENTUALLY(open_files() == files + 1));
+#ifdef DCACHE_DEBUG
+			CHECK(EVENTUALLY(dc_live_allocations() == tree.allocations_before));
+#endif
+		}
+	}
+	fifo_end(&fifo);
+	CHECK_EQ(open_files(), files);
+}
+
+#ifdef DCACHE_DEBUG
+
+static void *destroy(void *dc)
+{
+	return (void *)(intptr_t)dcache_destroy(dc);
+}
+
+/* What the watching thread is about to free is nobody's: the end waits for it. */
+TEST(an_instance_ends_while_the_watcher_shrinks, "dcache_watch_psi dcache_destroy")
+{
+	struct dcache_psi psi = DCACHE_PSI_INIT;
+	struct tree tree = tree_begin(NULL, NULL);
+	struct dentry *dentry = tree_add(&tree, tree.root, COLD, 0);
+	struct gate isolated = { 0 };
+	struct fifo fifo;
+	pthread_t thread;
+	void *result;
+
+	REQUIRE(fifo_begin(&fifo));
+	psi.path = fifo.path;
+	CHECK_EQ(dcache_watch_psi(tree.dc, &psi), 0);
+	dput(dentry);
+	gate_arm(&isolated, DC_S1, dentry, 1);
+	memory_is_short(&fifo);
+	REQUIRE(gate_wait(&isolated, 1));
+	dput(tree.root);
+	thread = test_thread(destroy, tree.dc);
+	test_sleep_ms(50);
+	gate_open(&isolated);
+	pthread_join(thread, &result);
+	CHECK_EQ((intptr_t)result, 0);
+	CHECK_EQ(dc_live_allocations(), tree.allocations_before);
+	gates_reset();
+	fifo_end(&fifo);
+}
+
+#endif
+
+/* ---- counts that are full ---- */
+
+static void count_by(struct dentry *dentry, int32_t by)
+{
+	d_lock(dentry);
+	lockref_add_locked(&dentry->d_lockref, by);
+	d_unlock(dentry);
+}
+
+TEST(a_full_count_is_an_error, "H43 d_alloc d_alloc_parallel lookup_one_unlocked d_hash_and_lookup")
+{
+	struct tree tree = tree_begin(NULL, &backend_ops);
+	struct dentry *dentry = tree_add(&tree, tree.root, COLD, INODE_REGULAR);
+	struct dentry *dir = tree_add(&tree, tree.root, NAME("dir"), INODE_DIRECTORY);
+	struct qstr name = *COLD;
+	uint64_t entries = tree_stats(&tree).entries;
+
+	DECLARE_WAIT_QUEUE_HEAD_ONSTACK(wq);
+
+	backend_begin(answer_negative);
+	count_by(dentry, LOCKREF_MAX - 1);
+	CHECK(!d_lookup(tree.root, COLD));
+	CHECK_ERR(d_hash_and_lookup(tree.root, &name), -EOVERFLOW);
+	CHECK_ERR(d_alloc_parallel(tree.root, COLD, &wq), -EOVERFLOW);
+	CHECK_ERR(lookup_one_unlocked(tree.root, COLD, 0), -EOVERFLOW);
+	CHECK_ERR(lookup_slow(tree.root, COLD, 0), -EOVERFLOW);
+	CHECK_EQ(atomic_load(&backend.calls), 0);
+	count_by(dentry, 1 - LOCKREF_MAX);
+
+	/* The directory's: no child more. */
+	count_by(dir, LOCKREF_MAX - 1);
+	CHECK_ERR(d_alloc(dir, COLD), -EOVERFLOW);
+	CHECK_ERR(d_alloc_parallel(dir, COLD, &wq), -EOVERFLOW);
+	ihold(d_inode(dir));
+	CHECK_ERR(d_obtain_alias(d_inode(dir)), -EOVERFLOW);
+	CHECK_EQ(d_count(dir), LOCKREF_MAX);
+	CHECK_EQ(tree_stats(&tree).entries, entries);
+	count_by(dir, 1 - LOCKREF_MAX);
+	CHECK_EQ(tree_stats(&tree).in_lookup, 0);
+	dput(dir);
+	dput(dentry);
+	tree_end(&tree);
+}
+
+static struct asker crowd[2];
+
+TEST(a_full_count_of_what_is_being_asked_for, "H43 d_alloc_parallel")
+{
+	struct tree tree = tree_begin(NULL, NULL);
+	struct dentry *owned;
+
+	DECLARE_WAIT_QUEUE_HEAD_ONSTACK(wq);
+
+	owned = d_alloc_parallel(tree.root, COLD, &wq);
+	count_by(owned, LOCKREF_MAX - 1);
+	start_crowd(crowd, 1, tree.root, COLD);
+	CHECK_ERR(asker_join(&crowd[0]), -EOVERFLOW);
+	count_by(owned, 1 - LOCKREF_MAX);
+	d_lookup_done(owned);
+	dput(owned);
+	tree_end(&tree);
+}
+
+TEST(who_has_a_reference_gets_more_until_it_sticks, "H43 dget dput dget_parent")
+{
+	struct tree tree = tree_begin(NULL, NULL);
+	struct dentry *dentry = tree_add(&tree, tree.root, COLD, 0);
+	int i;
+
+	count_by(dentry, LOCKREF_MAX - 1);
+	CHECK(dget(dentry) == dentry);
+	CHECK_EQ(d_count(dentry), LOCKREF_MAX + 1);
+	dput(dentry);
+	count_by(dentry, LOCKREF_STUCK - 1 - LOCKREF_MAX);
+	/* From here on it does not move, not under the lock either. */
+	for (i = 0; i < 3; i++)
+		dget(dentry);
+	CHECK_EQ(d_count(dentry), LOCKREF_STUCK);
+	for (i = 0; i < 5; i++)
+		dput(dentry);
+	CHECK_EQ(d_count(dentry), LOCKREF_STUCK);
+	d_drop(dentry);
+	dput(dentry);
+	CHECK_EQ(d_count(dentry), LOCKREF_STUCK);
+	CHECK_EQ(tree_stats(&tree).entries, 2);
+	count_by(dentry, 1 - LOCKREF_STUCK);
+	dput(dentry);
+
+	count_by(tree.root, LOCKREF_MAX);
+	dentry = tree.root;
+	CHECK(dget_parent(dentry) == dentry);
+	dput(dentry);
+	count_by(tree.root, -LOCKREF_MAX);
+	tree_end(&tree);
+}

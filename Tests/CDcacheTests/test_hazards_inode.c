@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Hazards of inodes: several who want one number, eviction meanwhile; entries found by their inode. */
+#include "harness.h"
+#include "internal.h"
+
+#define INO 77
+#define CROWD 16
+
+/* Bit of i_state: icache.c */
+#define SLEEPERS 4u
+
+static _Atomic int evicting, owners, failures_left;
+static _Atomic bool hold_evict;
+
+static void slow_evict(struct inode *inode)
+{
+	(void)inode;
+	atomic_fetch_add(&evicting, 1);
+	while (atomic_load(&hold_evict))
+		usleep(100);
+	atomic_fetch_sub(&evicting, 1);
+}
+
+static const struct inode_operations slow_ops = { .evict = slow_evict };
+
+struct getter {
+	struct dcache *dc;
+	struct inode *result;
+	bool was_new;
+	_Atomic bool done;
+	pthread_t thread;
+};
+
+/* Who gets the inode new takes its time, and fails as often as the test wants. */
+static void *get_and_fill(void *arg)
+{
+	struct getter *getter = arg;
+	struct inode *inode;
+
+	for (;;) {
+		inode = iget_locked(getter->dc, INO);
+		getter->was_new = inode_is_new(inode);
+		if (!getter->was_new)
+			break;
+		CHECK_EQ(atomic_load(&evicting), 0);
+		atomic_fetch_add(&owners, 1);
+		usleep(2000);
+		if (atomic_fetch_sub(&failures_left, 1) <= 0) {
+			CHECK_EQ(unlock_new_inode(inode, INODE_DIRECTORY, &slow_ops, &owners), 0);
+			break;
+		}
+		iget_failed(inode);
+	}
+	getter->result = inode;
+	CHECK_EQ(inode_get_type(inode), INODE_DIRECTORY);
+	CHECK(inode_private(inode) == &owners);
+	atomic_store(&getter->done, true);
+	return NULL;
+}
+
+static void crowd_of(int failures)
+{
+	struct tree tree = tree_begin(NULL, NULL);
+	struct getter crowd[CROWD] = { { 0 } };
+	int i, new = 0;
+
+	atomic_store(&owners, 0);
+	atomic_store(&failures_left, failures);
+	for (i = 0; i < CROWD; i++) {
+		crowd[i].dc = tree.dc;
+		crowd[i].thread = test_thread(get_and_fill, &crowd[i]);
+	}
+	for (i = 0; i < CROWD; i++) {
+		test_join(crowd[i].thread);
+		CHECK(crowd[i].result == crowd[0].result);
+		new += crowd[i].was_new;
+	}
+	CHECK_EQ(new, 1);
+	CHECK_EQ(atomic_load(&owners), failures + 1);
+	CHECK_EQ(atomic_load(&crowd[0].result->i_count), CROWD);
+	CHECK_EQ(tree_stats(&tree).inodes, 2);
+	for (i = 0; i < CROWD; i++)
+		iput(crowd[i].result);
+	tree_end(&tree);
+}
+
+TEST(many_who_want_a_number_make_one_inode, "H1 iget_locked")
+{
+	crowd_of(0);
+}
+
+TEST(who_cannot_fill_an_inode_hands_it_on, "H21 iget_failed")
+{
+	crowd_of(3);
+}
+
+static bool has_sleepers(const struct inode *inode)
+{
+	return atomic_load(&inode->i_state) & SLEEPERS;
+}
+
+static void *look_for(void *arg)
+{
+	struct getter *getter = arg;
+
+	getter->result = ilookup(getter->dc, INO);
+	atomic_store(&getter->done, true);
+	return NULL;
+}
+
+TEST(who_looks_for_a_new_inode_waits_until_it_is_filled, "ilookup H39")
+{
+	struct tree tree = tree_begin(NULL, NULL);
+	struct inode *inode = iget_locked(tree.dc, INO);
+	struct getter looker = { .dc = tree.dc };
+
+	looker.thread = test_thread(look_for, &looker);
+	CHECK(EVENTUALLY(has_sleepers(inode)));
+	test_sleep_ms(20);
+	CHECK(!atomic_load(&looker.done));
+	CHECK_EQ(atomic_load(&inode->i_count), 1);
+	CHECK_EQ(unlock_new_inode(inode, INODE_REGULAR, NULL, NULL), 0);
+	test_join(looker.thread);
+	CHECK(looker.result == inode);
+	iput(inode);
+	iput(inode);
+
+	inode = iget_locked(tree.dc, INO);
+	looker = (struct getter){ .dc = tree.dc };
+	looker.thread = test_thread(look_for, &looker);
+	CHECK(EVENTUALLY(has_sleepers(inode)));
+	iget_failed(inode);
+	test_join(looker.thread);
+	CHECK(!looker.result);
+	tree_end(&tree);
+}
+
+#ifndef DCACHE_DEBUG
+
+/* A filler that forgot: those who wait go on. */
+TEST(a_new_inode_that_is_only_put_holds_nobody_up, "H11 H21 iput")
+{
+	struct tree tree = tree_begin(NULL, NULL);
+	struct inode *inode = iget_locked(tree.dc, INO);
+	struct getter getter = { .dc = tree.dc };
+
+	atomic_store(&failures_left, 0);
+	getter.thread = test_thread(get_and_fill, &getter);
+	CHECK(EVENTUALLY(has_sleepers(inode)));
+	iput(inode);
+	test_join(getter.thread);
+	CHECK(getter.was_new);
+	iput(getter.result);
+	tree_end(&tree);
+}
+
+#endif
+
+static void *put_inode(void *inode)
+{
+	iput(inode);
+	return NULL;
+}
+
+TEST(a_number_is_not_filled_while_it_is_evicted, "I1 iget_locked iput")
+{
+	struct tree tree = tree_begin(NULL, NULL);
+	struct getter getter = { .dc = tree.dc }, looker = { .dc = tree.dc };
+	struct inode *inode = iget_locked(tree.dc, INO), *other;
+	pthread_t putter;
+
+	CHECK_EQ(unlock_new_inode(inode, INODE_DIRECTORY, &slow_ops, &owners), 0);
+	atomic_store(&evicting, 0);
+	atomic_store(&failures_left, 0);
+	atomic_store(&hold_evict, true);
+	putter = test_thread(put_inode, inode);
+	CHECK(EVENTUALLY(atomic_load(&evicting) == 1));
+	getter.thread = test_thread(get_and_fill, &getter);
+	CHECK(EVENTUALLY(has_sleepers(inode)));
+	/* It is found by nobody, and others are not concerned. */
+	looker.thread = test_thread(look_for, &looker);
+	test_join(looker.thread);
+	CHECK(!looker.result);
+	other = iget_locked(tree.dc, INO + 1);
+	CHECK(inode_is_new(other));
+	iget_failed(other);
+	test_sleep_ms(20);
+	CHECK(!atomic_load(&getter.done));
+	CHECK_EQ(atomic_load(&evicting), 1);
+	atomic_store(&hold_evict, false);
+	test_join(putter);
+	test_join(getter.thread);
+	CHECK(getter.was_new);
+	iput(getter.result);
+	tree_end(&tree);
+}
+
+#define TURNS 4000
+
+/* Get, perhaps fill, put: numbers come and go under everybody's hands. */
+static void *come_and_go(void *arg)
+{
+	struct getter *getter = arg;
+	unsigned int seed = (unsigned int)(uintptr_t)arg;
+	int i;
+
+	for (i = 0; i < TURNS; i++) {
+		uint64_t ino = (uint64_t)(rand_r(&seed) % 3);
+		struct inode *inode = rand_r(&seed) % 4 ? iget_locked(getter->dc, ino)
+							: ilookup(getter->dc, ino);
+
+		if (!inode)
+			continue;
+		if (inode_is_new(inode)) {
+			CHECK_EQ(atomic_load(&inode->i_count), 1);
+			if (rand_r(&seed) % 4 == 0) {
+				iget_failed(inode);
+				continue;
+			}
+			CHECK_EQ(unlock_new_inode(inode, INODE_REGULAR, NULL, getter), 0);
+		}
+		CHECK(inode_number(inode) == ino && inode_private(inode));
+		CHECK_EQ(inode_get_type(inode), INODE_REGULAR);
+		iput(inode);
+	}
+	return NULL;
+}
+
+TEST(inodes_come_and_go, "stress iget_locked H39")
+{
+	struct tree tree = tree_begin(NULL, NULL);
+	struct getter crowd[6] = { { 0 } };
+	int i;
+
+	for (i = 0; i < 6; i++) {
+		crowd[i].dc = tree.dc;
+		crowd[i].thread = test_thread(come_and_go, &crowd[i]);
+	}
+	for (i = 0; i < 6; i++)
+		test_join(crowd[i].thread);
+	CHECK_EQ(tree_stats(&tree).inodes, 1);
+	tree_end(&tree);
+}
+
+/* ---- H38 ---- */
+
+#ifdef DCACHE_DEBUG
+
+static void *put_entry(void *dentry)
+{
+	dput(dentry);
+	return NULL;
+}
+
+static void *find_any(void *inode)
+{
+	return d_find_any_alias(inode);
+}
+
+/* At K2 the entry is dead: it is not found. */
+TEST(an_entry_that_is_being_killed_is_nobodys_alias, "H38")
+{
+	struct tree tree = tree_begin(NULL, NULL);
+	struct dentry *file = tree_add(&tree, tree.root, NAME("file"), INODE_REGULAR);
+	struct inode *inode = d_inode(file);
+	struct gate killing = { 0 };
+	pthread_t putter;
+
+	ihold(inode);
+	d_drop(file);
+	gate_arm(&killing, DC_K2, file, 1);
+	putter = test_thread(put_entry, file);
+	CHECK(gate_wait(&killing, 1));
+	CHECK(d_count(file) < 0);
+	CHECK(!d_find_alias(inode) && !d_find_any_alias(inode));
+	CHECK_EQ(d_prune_aliases(inode), 0);
+	gate_open(&killing);
+	test_join(putter);
+	iput(inode);
+	tree_end(&tree);
+}
+
+/* At K1 the last put has let go of the entry's lock, and looks again when it has both. */
+TEST(an_alias_is_found_while_its_last_put_waits, "H38")
+{
+	struct tree tree = tree_begin(NULL, NULL);
+	struct dentry *file = tree_add(&tree, tree.root, NAME("file"), INODE_REGULAR);
+	struct inode *inode = d_inode(file);
+	struct gate retaken = { 0 };
+	pthread_t putter, finder;
+	void *found;
+
+	ihold(inode);
+	d_drop(file);
+	gate_arm(&retaken, DC_K1, file, 1);
+	dc_lock(&inode->i_lock);
+	putter = test_thread(put_entry, file);
+	CHECK(EVENTUALLY(atomic_load(&inode->i_count) == 3));
+	/* As a finder does that has the lock now. */
+	lockref_lock(&file->d_lockref);
+	lockref_add_locked(&file->d_lockref, 1);
+	lockref_unlock(&file->d_lockref);
+	dc_unlock(&inode->i_lock);
+	CHECK(gate_wait(&retaken, 1));
+	/* The putter has i_lock: who comes now waits for it. */
+	finder = test_thread(find_any, inode);
+	test_sleep_ms(20);
+	gate_open(&retaken);
+	test_join(putter);
+	pthread_join(finder, &found);
+	CHECK(found == file);
+	CHECK_EQ(d_count(file), 2);
+	dput(file);
+	dput(file);
+	iput(inode);
+	tree_end(&tree);
+}
+
+#endif
