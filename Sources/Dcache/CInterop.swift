@@ -4,8 +4,9 @@
 // safe interface, hence not of the public one.
 //
 // What C must keep to: every inode of the instance was made by this module (`makeInode`), since
-// its private pointer is a retained Payload; `d_delete` only on a reference of its own; no
-// `dcache_destroy` nor `dcache_release` of the instance.
+// its private pointer is a retained Payload, and the instance's is the module's own; names are looked
+// up only while the cache object is alive, which owns the backend; `d_delete` only on a reference of
+// its own; no `dcache_destroy` nor `dcache_release` of the instance.
 
 extension DentryCache {
   /// The instance, `struct dcache *`; valid while the cache is.

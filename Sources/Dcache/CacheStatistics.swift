@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
+import CDcache
+
 /// Counters of a cache, `struct dcache_stats`: read one after the other while others change them,
 /// exact when nobody does.
-public struct CacheStatistics: Sendable, Hashable {
+public struct CacheStatistics: Sendable, Hashable, Codable {
   /// Entries alive.
   public var entries: UInt64 = 0
   /// Of these, those known to be absent.
@@ -15,8 +17,22 @@ public struct CacheStatistics: Sendable, Hashable {
   public var inodes: UInt64 = 0
   /// Objects waiting for a grace period.
   public var pendingFrees: UInt64 = 0
-  /// Memory of the instance in bytes, its tables included, payloads not.
+  /// Their memory, of those of which it is known.
+  public var pendingBytes: UInt64 = 0
+  /// Memory of the instance in bytes, its tables and what is pending included, payloads not.
   public var bytes: UInt64 = 0
+  /// Entries above a limit, because all that are unused are gone.
+  public var overLimit: UInt64 = 0
+  /// Buckets of the table of entries.
+  public var buckets: UInt64 = 0
+  /// Buckets of the table of lookups under way.
+  public var inLookupBuckets: UInt64 = 0
+  /// How often an entry was made reachable.
+  public var inserted: UInt64 = 0
+  /// Moves and exchanges.
+  public var renames: UInt64 = 0
+  /// How often a table began to grow or to shrink.
+  public var resizes: UInt64 = 0
   /// How often `allocParallel` made a caller the owner of a lookup.
   public var lookupsStarted: UInt64 = 0
   /// How often a caller waited for another's lookup.
@@ -25,4 +41,30 @@ public struct CacheStatistics: Sendable, Hashable {
   public var outcomesShared: UInt64 = 0
   /// Entries freed to make room, or by `shrink`.
   public var evicted: UInt64 = 0
+
+  /// Nothing yet.
+  public init() {}
+}
+
+extension CacheStatistics {
+  internal init(_ stats: dcache_stats) {
+    entries = stats.entries
+    negatives = stats.negatives
+    unused = stats.unused
+    inLookup = stats.in_lookup
+    inodes = stats.inodes
+    pendingFrees = stats.pending_frees
+    pendingBytes = stats.pending_bytes
+    bytes = stats.bytes
+    overLimit = stats.over_limit
+    buckets = stats.buckets
+    inLookupBuckets = stats.in_lookup_buckets
+    inserted = stats.inserted
+    renames = stats.renames
+    resizes = stats.resizes
+    lookupsStarted = stats.lookups_started
+    lookupsWaited = stats.lookups_waited
+    outcomesShared = stats.outcomes_shared
+    evicted = stats.evicted
+  }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
+import CDcache
 import Glibc
 
 /// Why a call of this module failed: a value of the C `errno`.
@@ -32,7 +33,8 @@ public struct DcacheError: Error, RawRepresentable, Hashable, Sendable {
   public static var interrupted: DcacheError { DcacheError(rawValue: EINTR) }
   /// EIO
   public static var ioError: DcacheError { DcacheError(rawValue: EIO) }
-  /// EAGAIN: the thread that frees memory could not be started.
+  /// EAGAIN: the thread that frees memory could not be started; or a walk that was to use the cache
+  /// alone needs more.
   public static var resourceTemporarilyUnavailable: DcacheError { DcacheError(rawValue: EAGAIN) }
   /// ENOMEM
   public static var noMemory: DcacheError { DcacheError(rawValue: ENOMEM) }
@@ -42,7 +44,7 @@ public struct DcacheError: Error, RawRepresentable, Hashable, Sendable {
   public static var resourceBusy: DcacheError { DcacheError(rawValue: EBUSY) }
   /// EEXIST: the name is cached already, or the directory has an entry already.
   public static var fileExists: DcacheError { DcacheError(rawValue: EEXIST) }
-  /// EXDEV: an entry or inode of another cache.
+  /// EXDEV: an entry or inode of another cache; or of another place than the one not to be left.
   public static var improperLink: DcacheError { DcacheError(rawValue: EXDEV) }
   /// ENOTDIR: an entry that is not a directory was given as one.
   public static var notDirectory: DcacheError { DcacheError(rawValue: ENOTDIR) }
@@ -52,18 +54,29 @@ public struct DcacheError: Error, RawRepresentable, Hashable, Sendable {
   public static var fileNameTooLong: DcacheError { DcacheError(rawValue: ENAMETOOLONG) }
   /// EDEADLK: waiting for that lookup would never end.
   public static var resourceDeadlockAvoided: DcacheError { DcacheError(rawValue: EDEADLK) }
-  /// ELOOP: a directory cannot be moved below itself.
+  /// ELOOP: a directory cannot be moved below itself; or too many symbolic links, or one where none
+  /// may be.
   public static var tooManySymbolicLinkLevels: DcacheError { DcacheError(rawValue: ELOOP) }
-  /// EALREADY: the lookup has ended.
+  /// EALREADY: the lookup has ended; or memory pressure is being watched.
   public static var alreadyInProcess: DcacheError { DcacheError(rawValue: EALREADY) }
-  /// ESTALE: a directory is cached elsewhere and cannot be moved just now.
+  /// ESTALE: a directory is cached elsewhere and cannot be moved just now; or is not where the program
+  /// said it was.
   public static var staleFileHandle: DcacheError { DcacheError(rawValue: ESTALE) }
   /// ETIMEDOUT
   public static var timedOut: DcacheError { DcacheError(rawValue: ETIMEDOUT) }
-  /// EOPNOTSUPP
+  /// EOPNOTSUPP: the cache has no backend, or the backend no links.
   public static var notSupported: DcacheError { DcacheError(rawValue: EOPNOTSUPP) }
   /// ECANCELED
   public static var canceled: DcacheError { DcacheError(rawValue: ECANCELED) }
+}
+
+extension DcacheError {
+  /// ECHILD: a walk in a read section came to where it needs more.
+  @usableFromInline
+  internal static var askAgain: DcacheError { DcacheError(rawValue: ECHILD) }
+
+  /// The number as C calls take it: what is no `errno` value, 1 to 4095, counts as ``ioError``.
+  internal var number: Int32 { (1...MAX_ERRNO).contains(rawValue) ? rawValue : EIO }
 }
 
 extension DcacheError: CustomStringConvertible {

@@ -48,6 +48,22 @@ public struct Dentry<Payload: AnyObject & Sendable>: ~Copyable, @unchecked Senda
     return raw
   }
 
+  /// Lend an entry to which somebody else has a reference, without taking another.
+  internal static func lend<Result, Failure: Error>(
+    _ raw: OpaquePointer, to body: (borrowing Dentry) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    let entry = Dentry(consuming: raw)
+    let result: Result
+    do throws(Failure) {
+      result = try body(entry)
+    } catch {
+      _ = entry.take()
+      throw error
+    }
+    _ = entry.take()
+    return result
+  }
+
   /// Are they the same entry?
   @inlinable
   public static func == (lhs: borrowing Dentry, rhs: borrowing Dentry) -> Bool {
@@ -122,6 +138,10 @@ extension Dentry {
 
   /// Is it its own parent: the root of a tree, or without a place yet? Calls `IS_ROOT`.
   public var isRoot: Bool { IS_ROOT(raw) }
+
+  /// Is it, or the topmost entry above it, one that ``DentryCache/obtainAlias(of:)`` made and that has
+  /// found no place yet? Calls `d_is_disconnected`.
+  public var isDisconnected: Bool { d_is_disconnected(raw) }
 
   /// The directory it is in; a root's is the root. Calls `dget_parent`.
   @inlinable

@@ -18,7 +18,8 @@ extension DentryCache {
   ///     if let entry = cache.lookup(parent: directory, name: "motd") { … }
   ///
   /// Exact: an entry that was reachable throughout the call is found. Allocates nothing. nil also if
-  /// the name is none, or `parent` no directory. Waits only for short holders of the entry's lock.
+  /// the name is none, or `parent` no directory. Waits only for short holders of the entry's lock. What
+  /// is found may be stale, see ``revalidate(_:)``.
   @inlinable
   public func lookup<Name: DentryName & ~Escapable>(
     parent: borrowing Dentry<Payload>, name: Name
@@ -66,6 +67,10 @@ extension DentryCache {
   /// A hit takes no lock of the directory and allocates nothing. On a miss the directory's lock is
   /// held shared while the call waits or `lookup` runs, unless `locking` says otherwise.
   ///
+  /// An entry that is stale (``Dentry/isStale``), or that the cache's own backend says is no longer true,
+  /// is no hit: it is invalidated and asked for again. In a directory that is complete
+  /// (``Dentry/isComplete``) a name that is not cached is absent without asking.
+  ///
   /// - Parameters:
   ///   - parent: a directory.
   ///   - name: the name; `.` and `..` are refused.
@@ -73,7 +78,7 @@ extension DentryCache {
   ///   - backend: is asked; may block. Gets the name as it was given.
   /// - Returns: the entry, positive or negative.
   /// - Throws: what ``allocParallel(parent:name:)`` says, what `lookup:` throws, and why its answer
-  ///   could not be added.
+  ///   could not be added; ``DcacheError/improperLink``: `parent` is another cache's.
   @available(*, noasync)
   @inlinable
   public func resolve<Name: DentryName & ~Escapable>(
@@ -82,16 +87,37 @@ extension DentryCache {
     locking: DirectoryLocking = .shared,
     lookup backend: (Name) throws(DcacheError) -> LookupAnswer<Payload>
   ) throws(DcacheError) -> Dentry<Payload> {
-    if let hit = lookup(parent: parent, name: name) { return hit }
-    return try resolveSlow(parent: parent, name: name, locking: locking, lookup: backend)
+    try checkInstance(of: parent)
+    var isToBeChecked = true
+    if let hit = lookup(parent: parent, name: name) {
+      if try isTrue(hit) { return hit }
+      isToBeChecked = false
+    }
+    return try resolveSlow(
+      parent: parent, name: name, locking: locking, isToBeChecked: isToBeChecked, lookup: backend)
   }
 
+  /// Calls `d_revalidate`, which invalidates an entry that is not true.
+  @available(*, noasync)
+  @inlinable
+  internal func isTrue(_ entry: borrowing Dentry<Payload>) throws(DcacheError) -> Bool {
+    defer { withExtendedLifetime(self) {} }
+    let status = d_revalidate(entry.raw, 0)
+    try check(status)
+    return status > 0
+  }
+
+  /// `isToBeChecked`: may what is cached have been looked up before the call? Not once an entry has been
+  /// found untrue, and so was invalidated: what is found after that was asked for meanwhile, and is an
+  /// answer even if it is to be true for no time at all. So nobody invalidates it again and again, and all
+  /// who wait for one lookup can share it.
   @available(*, noasync)
   @usableFromInline
   internal func resolveSlow<Name: DentryName & ~Escapable>(
     parent: borrowing Dentry<Payload>,
     name: Name,
     locking: DirectoryLocking,
+    isToBeChecked: Bool,
     lookup backend: (Name) throws(DcacheError) -> LookupAnswer<Payload>
   ) throws(DcacheError) -> Dentry<Payload> {
     guard !name.withQstr({ $0.pointee.isDots }) else { throw .invalidArgument }
@@ -100,29 +126,61 @@ extension DentryCache {
     if locking == .shared { inode_lock_shared(directory) }
     defer { if locking == .shared { inode_unlock_shared(directory) } }
 
-    let token: InLookup<Payload>
-    switch try allocParallel(parent: parent, name: name) {
-    case .found(let entry): return entry
-    case .pending(let lookup): token = lookup
+    var isToBeChecked = isToBeChecked
+    while true {
+      switch try allocParallel(parent: parent, name: name) {
+      case .found(let entry):
+        if !isToBeChecked { return entry }
+        if try isTrue(entry) { return entry }
+        isToBeChecked = false
+      case .pending(let lookup):
+        // All names are cached, and this one was not: asked in that order.
+        if parent.isComplete { return try lookup.addNegative() }
+        return try Self.ask(backend, for: name, lookup)
+      }
     }
+  }
+
+  /// End a lookup with what a backend says.
+  @available(*, noasync)
+  private static func ask<Name: DentryName & ~Escapable>(
+    _ backend: (Name) throws(DcacheError) -> LookupAnswer<Payload>, for name: Name,
+    _ lookup: consuming InLookup<Payload>
+  ) throws(DcacheError) -> Dentry<Payload> {
     let answer: LookupAnswer<Payload>
     do throws(DcacheError) {
       answer = try backend(name)
     } catch {
-      token.fail(error)
+      lookup.fail(error)
       throw error
     }
-    switch consume answer {
-    case .absent:
-      return try token.addNegative()
-    case .found(let payload, let kind, let number, let matching):
-      return try token.add(payload, kind: kind, number: number, matching: matching)
-    case .known(let inode):
-      return try token.splice(inode)
-    case .stored(let name, let payload, let kind, let number):
-      return try token.addCI(name: name, payload, kind: kind, number: number)
-    case .storedKnown(let name, let inode):
-      return try token.addCI(name: name, inode)
+    return try answer.end(lookup)
+  }
+}
+
+extension DentryCache {
+  /// Find an entry; if it is not cached, wait for whoever is asking for it, or ask the cache's backend.
+  /// Calls `lookup_one_unlocked`, or `__lookup_slow` if the directory is not to be locked.
+  ///
+  ///     let entry = try cache.resolve(parent: directory, name: "motd")
+  ///
+  /// As ``resolve(parent:name:locking:lookup:)`` in everything else.
+  ///
+  /// - Throws: ``DcacheError/notSupported``: the cache was made without a backend.
+  @available(*, noasync)
+  @inlinable
+  public func resolve<Name: DentryName & ~Escapable>(
+    parent: borrowing Dentry<Payload>, name: Name, locking: DirectoryLocking = .shared
+  ) throws(DcacheError) -> Dentry<Payload> {
+    try checkInstance(of: parent)
+    defer { withExtendedLifetime(self) {} }
+    let directory = parent.raw
+    let entry = name.withQstr { name in
+      switch locking {
+      case .shared: lookup_one_unlocked(directory, name, 0)
+      case .none: __lookup_slow(directory, name, 0)
+      }
     }
+    return Dentry(consuming: try pointer(entry))
   }
 }

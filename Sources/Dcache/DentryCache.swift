@@ -26,6 +26,12 @@ public final class DentryCache<Payload: AnyObject & Sendable>: Sendable {
   @usableFromInline
   nonisolated(unsafe) internal let raw: OpaquePointer
 
+  /// Who answers what is not cached, if the cache was made with a backend.
+  internal let backend: BackendBridge?
+
+  /// Held by whoever locks two directories.
+  internal let renaming = Lock()
+
   /// The root of the tree.
   public let root: Dentry<Payload>
 
@@ -37,10 +43,27 @@ public final class DentryCache<Payload: AnyObject & Sendable>: Sendable {
   ///   - options: settings.
   /// - Throws: ``DcacheError/invalidArgument``: a setting is out of range; ``DcacheError/noMemory``;
   ///   or why no thread could be started.
-  public init(
+  public convenience init(
     root payload: Payload, number: UInt64 = 0, options: CacheOptions = CacheOptions()
   ) throws(DcacheError) {
-    let instance = try Self.makeInstance(options)
+    try self.init(root: payload, number: number, options: options, bridge: nil)
+  }
+
+  /// Make a cache that asks `backend` for what it does not have: for ``walk(_:options:)`` and
+  /// ``resolve(parent:name:locking:)``.
+  ///
+  /// A backend that refers to the cache keeps it alive for ever.
+  public convenience init<Backend: DirectoryBackend>(
+    root payload: Payload, number: UInt64 = 0, options: CacheOptions = CacheOptions(),
+    backend: Backend
+  ) throws(DcacheError) where Backend.Payload == Payload {
+    try self.init(root: payload, number: number, options: options, bridge: BackendBridge(backend))
+  }
+
+  private init(
+    root payload: Payload, number: UInt64, options: CacheOptions, bridge: BackendBridge?
+  ) throws(DcacheError) {
+    let instance = try Self.makeInstance(options, bridge)
     do throws(DcacheError) {
       root = try Self.makeRoot(in: instance, payload: payload, number: number)
     } catch {
@@ -48,6 +71,7 @@ public final class DentryCache<Payload: AnyObject & Sendable>: Sendable {
       throw error
     }
     raw = instance
+    backend = bridge
   }
 
   /// Lets go of the instance. Calls `dcache_release`; the root, which pins it until then, goes next.
@@ -55,17 +79,12 @@ public final class DentryCache<Payload: AnyObject & Sendable>: Sendable {
     dcache_release(raw)
   }
 
-  private static func makeInstance(_ options: CacheOptions) throws(DcacheError) -> OpaquePointer {
-    guard options.buckets >= 0, options.inLookupBuckets >= 0, options.maxEntries >= 0 else {
-      throw .invalidArgument
-    }
-    var settings = dcache_options()
-    settings.size = MemoryLayout<dcache_options>.size
-    settings.hash_buckets = options.buckets
-    settings.in_lookup_buckets = options.inLookupBuckets
-    settings.max_entries = options.maxEntries
-    settings.seed = options.seed
-    settings.d_op = options.matching.operations
+  private static func makeInstance(
+    _ options: CacheOptions, _ backend: BackendBridge?
+  ) throws(DcacheError) -> OpaquePointer {
+    var settings = try options.rawOptions()
+    settings.d_op = options.matching.operations(with: backend)
+    settings.private_data = backend.map { Unmanaged.passUnretained($0).toOpaque() }
     var instance: OpaquePointer?
     try check(dcache_create(&settings, &instance))
     return instance.unsafelyUnwrapped
@@ -89,7 +108,7 @@ extension DentryCache {
   ) throws(DcacheError) -> Dentry<Payload> {
     let root = try Self.makeRoot(in: raw, payload: payload, number: number)
     // Nobody else has it yet, so it has no children.
-    if let matching { d_set_d_op(root.raw, matching.operations) }
+    matching?.apply(to: root.raw)
     return root
   }
 
@@ -109,32 +128,14 @@ extension DentryCache {
   }
 }
 
-// MARK: - Memory
+// MARK: - Counters and memory
 
 extension DentryCache {
   /// The counters. Calls `dcache_get_stats`.
   public var statistics: CacheStatistics {
     var stats = dcache_stats()
     dcache_get_stats(raw, &stats)
-    return CacheStatistics(
-      entries: stats.entries,
-      negatives: stats.negatives,
-      unused: stats.unused,
-      inLookup: stats.in_lookup,
-      inodes: stats.inodes,
-      pendingFrees: stats.pending_frees,
-      bytes: stats.bytes,
-      lookupsStarted: stats.lookups_started,
-      lookupsWaited: stats.lookups_waited,
-      outcomesShared: stats.outcomes_shared,
-      evicted: stats.evicted)
-  }
-
-  /// Free up to `count` unused entries, the least recently used first. An entry that was used again
-  /// is spared once. Returns how many were freed. Calls `shrink_dcache`.
-  @discardableResult
-  public func shrink(_ count: Int = .max) -> Int {
-    Int(shrink_dcache(raw, max(count, 0)))
+    return CacheStatistics(stats)
   }
 
   /// Wait until all that was let go of before has been freed, payloads too. Not to be called from a

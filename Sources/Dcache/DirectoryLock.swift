@@ -8,7 +8,7 @@ import CDcache
 public struct LockedDirectory<Payload: AnyObject & Sendable>: ~Copyable {
   private let raw: OpaquePointer
 
-  fileprivate init(_ raw: OpaquePointer) {
+  internal init(_ raw: OpaquePointer) {
     self.raw = raw
   }
 
@@ -38,7 +38,7 @@ public struct LockedDirectory<Payload: AnyObject & Sendable>: ~Copyable {
       // A lookup that does not care for the lock may be under way: it is waited for.
       switch try open(name) {
       case .pending(let lookup):
-        if let matching { d_set_d_op(lookup.raw, matching.operations) }
+        matching?.apply(to: lookup.raw)
         return try lookup.add(inode)
       case .found(let entry):
         guard entry.isNegative else { throw .fileExists }
@@ -141,7 +141,7 @@ extension DentryCache {
     return try body()
   }
 
-  private static func directoryInode(
+  internal static func directoryInode(
     _ directory: borrowing Dentry<Payload>
   ) throws(DcacheError) -> OpaquePointer {
     guard let inode = directory.rawInode else { throw .noSuchFileOrDirectory }

@@ -114,7 +114,7 @@ extension InLookup {
       failed(error)
       throw error
     }
-    if let matching { d_set_d_op(raw, matching.operations) }
+    matching?.apply(to: raw)
     return try add(inode)
   }
 
@@ -243,10 +243,9 @@ extension InLookup {
   }
 
   private consuming func failed(_ error: DcacheError) {
-    let number = (1...MAX_ERRNO).contains(error.rawValue) ? error.rawValue : EIO
     let raw = take()
     // -EALREADY: it has been ended, nobody waits.
-    _ = d_lookup_fail(raw, -number)
+    _ = d_lookup_fail(raw, -error.number)
     dput(raw)
   }
 }

@@ -80,11 +80,64 @@ extension Inode {
     in instance: OpaquePointer, payload: Payload, kind: InodeKind, number: UInt64
   ) throws(DcacheError) -> Inode {
     let retained = Unmanaged.passRetained(payload)
-    let result = new_inode(instance, number, kind.rawType, inodeOperations, retained.toOpaque())
+    let result = new_inode(
+      instance, number, kind.rawType, inodeOperations(in: instance), retained.toOpaque())
     if let error = error(in: result) {
       retained.release()
       throw error
     }
     return Inode(consuming: result.unsafelyUnwrapped)
+  }
+}
+
+// MARK: - The inode table
+
+extension Inode {
+  /// The inode of a number, made if need be. Calls `iget_locked`, and `unlock_new_inode` or
+  /// `iget_failed`.
+  @available(*, noasync)
+  internal static func numbered(
+    _ number: UInt64, in instance: OpaquePointer,
+    orMake make: () throws(DcacheError) -> (Payload, InodeKind)
+  ) throws(DcacheError) -> Inode {
+    let raw = try pointer(iget_locked(instance, number))
+    guard inode_is_new(raw) else { return Inode(consuming: raw) }
+    let (payload, kind): (Payload, InodeKind)
+    do throws(DcacheError) {
+      (payload, kind) = try make()
+    } catch {
+      // The next one who asks for the number makes its own.
+      iget_failed(raw)
+      throw error
+    }
+    let retained = Unmanaged.passRetained(payload)
+    // It is new and the type is known: no error is left.
+    _ = unlock_new_inode(
+      raw, kind.rawType, inodeOperations(in: instance), retained.toOpaque())
+    return Inode(consuming: raw)
+  }
+}
+
+// MARK: - Its entries
+
+extension Inode {
+  /// An entry of the inode: a directory's one entry, even if lookups do not find it; of any other, one
+  /// that they find. nil if there is none. Calls `d_find_alias`.
+  public borrowing func entry() -> Dentry<Payload>? {
+    guard let found = d_find_alias(raw) else { return nil }
+    return Dentry(consuming: found)
+  }
+
+  /// Any entry of the inode, whether lookups find it or not; nil if there is none. Calls
+  /// `d_find_any_alias`.
+  public borrowing func anyEntry() -> Dentry<Payload>? {
+    guard let found = d_find_any_alias(raw) else { return nil }
+    return Dentry(consuming: found)
+  }
+
+  /// Free those entries of the inode that are unused. Returns how many were. Calls `d_prune_aliases`.
+  @discardableResult
+  public borrowing func pruneEntries() -> Int {
+    Int(d_prune_aliases(raw))
   }
 }

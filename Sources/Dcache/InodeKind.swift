@@ -2,13 +2,14 @@
 
 import CDcache
 
-/// What kind of object an inode is. Only directories are treated differently by the cache.
+/// What kind of object an inode is. Only directories, and in walks symbolic links, are treated
+/// differently by the cache.
 public enum InodeKind: Sendable, Hashable, CaseIterable {
   /// Something that has entries of its own.
   case directory
   /// An ordinary file.
   case regular
-  /// A symbolic link. The cache does not follow it.
+  /// A symbolic link. Walks follow it, lookups of one name do not.
   case symlink
   /// A device, FIFO, socket, or what else the program has.
   case special

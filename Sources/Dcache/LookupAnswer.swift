@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
-/// What a backend answers in ``DentryCache/resolve(parent:name:locking:lookup:)``.
+import CDcache
+
+/// What a backend answers in ``DentryCache/resolve(parent:name:locking:lookup:)``, and a
+/// ``DirectoryBackend``.
 public enum LookupAnswer<Payload: AnyObject & Sendable>: ~Copyable, Sendable {
   /// The name does not exist. This is remembered.
   case absent
@@ -12,10 +15,44 @@ public enum LookupAnswer<Payload: AnyObject & Sendable>: ~Copyable, Sendable {
   /// It leads to an object that may be known under another name; see ``InLookup/splice(_:)``.
   case known(Inode<Payload>)
 
+  /// It leads to the object of a number, which is made if the cache does not have it; see
+  /// ``DentryCache/inode(number:orMake:)``. For stores whose objects have numbers and several names.
+  case numbered(UInt64, orMake: @Sendable () throws(DcacheError) -> (Payload, InodeKind))
+
   /// It is another spelling of `name`, which leads to a new object; see
   /// ``InLookup/addCI(name:_:kind:number:)``.
   case stored(name: [UInt8], Payload, kind: InodeKind, number: UInt64 = 0)
 
   /// It is another spelling of `name`, which leads to an object that may be known.
   case storedKnown(name: [UInt8], Inode<Payload>)
+}
+
+extension LookupAnswer {
+  /// End a lookup with the answer.
+  @available(*, noasync)
+  internal consuming func end(
+    _ lookup: consuming InLookup<Payload>
+  ) throws(DcacheError) -> Dentry<Payload> {
+    switch consume self {
+    case .absent:
+      return try lookup.addNegative()
+    case .found(let payload, let kind, let number, let matching):
+      return try lookup.add(payload, kind: kind, number: number, matching: matching)
+    case .known(let inode):
+      return try lookup.splice(inode)
+    case .numbered(let number, let make):
+      let inode: Inode<Payload>
+      do throws(DcacheError) {
+        inode = try .numbered(number, in: d_dcache(lookup.raw), orMake: make)
+      } catch {
+        lookup.fail(error)
+        throw error
+      }
+      return try lookup.splice(inode)
+    case .stored(let name, let payload, let kind, let number):
+      return try lookup.addCI(name: name, payload, kind: kind, number: number)
+    case .storedKnown(let name, let inode):
+      return try lookup.addCI(name: name, inode)
+    }
+  }
 }

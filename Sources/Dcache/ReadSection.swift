@@ -11,8 +11,13 @@ public import CDcache
 /// others depend on had better do without.)
 @frozen
 public struct ReadSection<Payload: AnyObject & Sendable>: ~Copyable {
+  @usableFromInline
+  internal let instance: OpaquePointer
+
   @inlinable
-  internal init() {}
+  internal init(_ instance: OpaquePointer) {
+    self.instance = instance
+  }
 
   /// Look at an entry that is cached, without taking a reference. Calls `d_lookup_rcu` and
   /// `d_seq_retry`.
@@ -47,6 +52,15 @@ public struct ReadSection<Payload: AnyObject & Sendable>: ~Copyable {
     guard let entry = name.withQstr({ name in d_lookup_rcu(parent, name, &sequence) }) else {
       return nil
     }
+    return try deliver(entry, sequence, body)
+  }
+
+  /// What `body` makes of an entry that was found with `sequence`, unless it has changed since.
+  @inlinable
+  internal borrowing func deliver<Result: ~Copyable, Failure: Error>(
+    _ entry: OpaquePointer, _ sequence: UInt32,
+    _ body: (borrowing DentryView<Payload>) throws(Failure) -> Result
+  ) throws(Failure) -> Result? {
     let result: Result
     do throws(Failure) {
       result = try body(DentryView(raw: entry, sequence: sequence))
@@ -166,7 +180,11 @@ extension DentryCache {
     _ body: (borrowing ReadSection<Payload>) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     dcache_read_lock()
-    defer { dcache_read_unlock() }
-    return try body(ReadSection())
+    defer {
+      dcache_read_unlock()
+      // A walk may ask the backend for what is at hand, and that is the cache object's.
+      withExtendedLifetime(self) {}
+    }
+    return try body(ReadSection(raw))
   }
 }

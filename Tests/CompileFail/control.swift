@@ -55,3 +55,43 @@ func ask(_ cache: DentryCache<File>) throws(DcacheError) -> Dentry<File> {
 func hit(_ cache: DentryCache<File>) async -> Bool {
   cache.lookup(parent: cache.root, name: "x")?.isPositive ?? false
 }
+
+struct Store: DirectoryBackend {
+  func lookup(_ name: Span<UInt8>, in directory: File) throws(DcacheError) -> LookupAnswer<File> {
+    let isLong = name.count > 3
+    return .numbered(7) { () in (File(), isLong ? .regular : .directory) }
+  }
+}
+
+func walk(_ cache: DentryCache<File>) throws(DcacheError) -> Bool {
+  let seen = try cache.withReadLock { section throws(DcacheError) in
+    try section.walk("usr/lib", root: cache.root) { view in view.isDirectory }
+  }
+  if let seen { return seen }
+  return try cache.walk("usr/lib", options: .noFollow).isDirectory
+}
+
+func visit(_ cache: DentryCache<File>) throws(DcacheError) -> [SharedDentry<File>] {
+  var kept: [SharedDentry<File>] = []
+  try cache.root.walkTree { entry in
+    kept.append(SharedDentry(entry.duplicate()))
+    return .continue
+  }
+  return kept
+}
+
+func list(_ cache: DentryCache<File>) throws(DcacheError) -> Bool {
+  try cache.list(cache.root) { listing throws(DcacheError) in
+    try listing.add(name: "x", File(), kind: .regular)
+  }
+}
+
+func rename(_ cache: DentryCache<File>, _ entry: borrowing Dentry<File>) throws(DcacheError) {
+  try cache.withDirectoryLocks(cache.root, cache.root) { _, there throws(DcacheError) in
+    try cache.move(entry, onto: try there.addNegative(name: "y"))
+  }
+}
+
+func reconnect(_ cache: DentryCache<File>, _ entry: borrowing Dentry<File>) throws(DcacheError) {
+  try cache.reconnect(entry) { child in child.duplicate() } name: { _, _ in [0x78] }
+}

@@ -9,12 +9,15 @@ import Testing
 /// not the checked one they do nothing.
 @Suite(.timeLimit(.minutes(2))) struct OutOfMemoryTests {
   /// Run `work` with the first, the second, … allocation failing until none does.
-  private static func sweep(_ what: String, _ work: (Cache, Census) throws(DcacheError) -> Void) {
+  private static func sweep(
+    _ what: String, make: (Census) throws -> Cache = { try makeCache($0) },
+    _ work: (Cache, Census) throws(DcacheError) -> Void
+  ) {
     for nth in 1..<100 {
       let census = Census()
       let cache: Cache
       do {
-        cache = try makeCache(census)
+        cache = try make(census)
       } catch {
         Issue.record(error, "no cache for \(what), allocation \(nth)")
         return
@@ -103,6 +106,79 @@ import Testing
           try directory.create(
             name: "z", File("", census), kind: .directory, matching: .caseInsensitive)
         }
+      }
+    }
+  }
+
+  @Test func inodesByNumber() async {
+    await #expect(processExitsWith: .success) {
+      Self.sweep("inode") { cache, census throws(DcacheError) in
+        _ = try cache.inode(number: 7) { () in (File("", census), .regular) }
+      }
+      Self.sweep("numbered") { cache, census throws(DcacheError) in
+        for name in ["x", "y"] {
+          _ = try cache.resolve(parent: cache.root, name: name) { _ in
+            .numbered(7) { (File("", census), .directory) }
+          }
+        }
+      }
+    }
+  }
+
+  @Test func walking() async {
+    await #expect(processExitsWith: .success) {
+      Self.sweep("walk", make: { try Store.small(census: $0).cache() }) {
+        cache, _ throws(DcacheError) in
+        _ = try cache.walk("usr/../link")
+        _ = try cache.walk("home/me/absolute/x")
+      }
+      Self.sweep(
+        "stored",
+        make: { census in
+          let store = Store.small(census: census)
+          let name = String(repeating: "N", count: 200)
+          store.change("/n", to: Store.Node(kind: .regular, number: 1, stored: name))
+          return try store.cache()
+        }
+      ) { cache, _ throws(DcacheError) in
+        _ = try cache.walk("n")
+      }
+    }
+  }
+
+  @Test func listing() async {
+    await #expect(processExitsWith: .success) {
+      let long = String(repeating: "n", count: 200)
+      Self.sweep("list") { cache, census throws(DcacheError) in
+        try cache.list(cache.root) { listing throws(DcacheError) in
+          try listing.add(name: "x", File("", census), kind: .directory)
+          try listing.add(name: long, number: 12) { () in (File("", census), .regular) }
+        }
+        if !cache.root.isComplete { throw .ioError }
+      }
+    }
+  }
+
+  @Test func movingAndVisiting() async {
+    await #expect(processExitsWith: .success) {
+      Self.sweep("move") { cache, census throws(DcacheError) in
+        try cache.withDirectoryLocks(cache.root, cache.root) { here, there throws(DcacheError) in
+          let entry = try here.create(name: "x", File("", census), kind: .directory)
+          let other = try here.create(name: "y", File("", census), kind: .directory)
+          try cache.exchange(entry, other)
+          try cache.move(entry, onto: try there.addNegative(name: "z"))
+          _ = try entry.path(relativeTo: cache.root)
+        }
+      }
+      Self.sweep("walkTree") { cache, census throws(DcacheError) in
+        for name in ["x", "y"] {
+          _ = try cache.resolve(parent: cache.root, name: name) { _ in
+            .found(File("", census), kind: .directory)
+          }
+        }
+        try cache.root.walkTree { entry in entry.isHashed ? .skip : .continue }
+        try cache.root.forEachChild { _ in .continue }
+        try cache.shrinkChildren(of: cache.root)
       }
     }
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
-import Dcache
+@_spi(CInterop) import Dcache
 import Glibc
 import Synchronization
 import Testing
@@ -164,9 +164,10 @@ func concurrently<Value: Sendable>(
 
 /// Opens once, for all who wait.
 final class Gate: Sendable {
-  private let isOpen = Atomic<Bool>(false)
-  func open() { isOpen.store(true, ordering: .releasing) }
-  func pass() { wait { isOpen.load(ordering: .acquiring) } }
+  private let state = Atomic<Bool>(false)
+  var isOpen: Bool { state.load(ordering: .acquiring) }
+  func open() { state.store(true, ordering: .releasing) }
+  func pass() { wait { isOpen } }
 }
 
 final class Counter: Sendable {
@@ -272,5 +273,12 @@ final class Locked<Value: ~Copyable>: @unchecked Sendable {
     pthread_mutex_lock(lock)
     defer { pthread_mutex_unlock(lock) }
     return work(&value)
+  }
+}
+
+extension InLookup {
+  /// The entry that is being asked for, the lookup given up to whoever ends it otherwise.
+  consuming func target() -> Dentry<Payload> {
+    Dentry(unsafeConsuming: unsafeTake())
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
 public import CDcache
+import Glibc
 
 // The bridge to C: error pointers, names, and the tables of operations. `struct dcache`,
 // `struct dentry` and `struct inode` are opaque to C programs, hence `OpaquePointer` here.
@@ -52,38 +53,93 @@ extension qstr {
   }
 }
 
-/// Operations of every inode that the module makes. The private pointer is a retained payload.
-///
-/// Allocated once and never freed: it must outlive every instance. `nonisolated(unsafe)`, since it is
-/// not changed after its initialisation, which Swift does once.
-nonisolated(unsafe) internal let inodeOperations: UnsafePointer<inode_operations> = {
+/// A table of operations that C keeps a pointer to. Allocated once and never freed: it must outlive
+/// every instance.
+internal func makeTable<Operations>(_ operations: Operations) -> UnsafePointer<Operations> {
+  let table = UnsafeMutablePointer<Operations>.allocate(capacity: 1)
+  table.initialize(to: operations)
+  return UnsafePointer(table)
+}
+
+// The tables are `nonisolated(unsafe)`, since they are not changed after their initialisation, which
+// Swift does once.
+
+/// Operations of every inode that the module makes in a cache without a backend. The private pointer is
+/// a retained payload.
+nonisolated(unsafe) private let inodeOperations = {
   var operations = inode_operations()
   // Runs in the instance's own thread after a grace period: nobody can read the pointer any more.
   operations.release = { inode in
     guard let payload = inode_private(inode) else { return }
     Unmanaged<AnyObject>.fromOpaque(payload).release()
   }
-  let table = UnsafeMutablePointer<inode_operations>.allocate(capacity: 1)
-  table.initialize(to: operations)
-  return UnsafePointer(table)
+  return makeTable(operations)
 }()
 
+/// The same in a cache with a backend, which its instance's private pointer is.
+nonisolated(unsafe) private let askingInodeOperations = {
+  var operations = inodeOperations.pointee
+  operations.lookup = { directory, entry, _ in
+    guard let directory, let entry else { return nil }
+    return BackendBridge.with(inode_dcache(directory)) { $0.lookup(directory, entry) }
+  }
+  operations.get_link = { link, buffer, size, flags in
+    guard let link else { return -EINVAL }
+    return BackendBridge.with(inode_dcache(link)) { backend in
+      backend.linkTarget(
+        link, UnsafeMutableRawBufferPointer(start: buffer, count: size), flags & LOOKUP_RCU != 0)
+    }
+  }
+  return makeTable(operations)
+}()
+
+/// The operations of new inodes of an instance.
+internal func inodeOperations(in instance: OpaquePointer) -> UnsafePointer<inode_operations> {
+  dcache_private(instance) == nil ? inodeOperations : askingInodeOperations
+}
+
+/// Asks the backend about an entry before it is used.
+private func revalidate(_ entry: OpaquePointer?, _ flags: UInt32) -> Int32 {
+  guard let entry, flags & LOOKUP_RCU == 0 else { return -ECHILD }
+  return BackendBridge.with(d_dcache(entry)) { $0.revalidate?(entry) ?? 1 }
+}
+
 /// Operations of case-insensitive directories, the same as `casefold_dentry_operations`, of which
-/// Swift would pass a copy. Allocated and shared as ``inodeOperations``.
-nonisolated(unsafe) private let casefoldOperations: UnsafePointer<dentry_operations> = {
+/// Swift would pass a copy.
+nonisolated(unsafe) private let casefoldOperations = {
   var operations = dentry_operations()
   operations.d_hash = casefold_d_hash
   operations.d_compare = casefold_d_compare
-  let table = UnsafeMutablePointer<dentry_operations>.allocate(capacity: 1)
-  table.initialize(to: operations)
-  return UnsafePointer(table)
+  return makeTable(operations)
+}()
+
+nonisolated(unsafe) private let revalidatingOperations = {
+  var operations = dentry_operations()
+  operations.d_revalidate = { revalidate($0, $1) }
+  return makeTable(operations)
+}()
+
+nonisolated(unsafe) private let revalidatingCasefoldOperations = {
+  var operations = casefoldOperations.pointee
+  operations.d_revalidate = { revalidate($0, $1) }
+  return makeTable(operations)
 }()
 
 extension NameMatching {
-  internal var operations: UnsafePointer<dentry_operations>? {
-    switch self {
-    case .exact: nil
-    case .caseInsensitive: casefoldOperations
+  /// The operations of an entry whose names are so compared, in an instance with this backend.
+  internal func operations(with backend: BackendBridge?) -> UnsafePointer<dentry_operations>? {
+    let isAsked = backend?.revalidate != nil
+    return switch self {
+    case .exact: isAsked ? revalidatingOperations : nil
+    case .caseInsensitive: isAsked ? revalidatingCasefoldOperations : casefoldOperations
     }
+  }
+
+  /// Give an entry that has no children yet its operations. Calls `d_set_d_op`.
+  internal func apply(to entry: OpaquePointer) {
+    guard dcache_private(d_dcache(entry)) != nil else {
+      return d_set_d_op(entry, operations(with: nil))
+    }
+    BackendBridge.with(d_dcache(entry)) { d_set_d_op(entry, operations(with: $0)) }
   }
 }

@@ -40,6 +40,19 @@ final class HostDirectory: FileSystemView {
     return status.st_ctim.nanoseconds
   }
 
+  func linkTarget(of path: UnsafePointer<CChar>) -> Result<[UInt8], DcacheError> {
+    var length = 0
+    var code: Int32 = 0
+    let target = [UInt8](unsafeUninitializedCapacity: Int(PATH_MAX)) { buffer, count in
+      length = buffer.withMemoryRebound(to: CChar.self) {
+        readlinkat(descriptor, path, $0.baseAddress.unsafelyUnwrapped, $0.count)
+      }
+      code = errno
+      count = max(length, 0)
+    }
+    return length < 0 ? .failure(DcacheError(rawValue: code)) : .success(target)
+  }
+
   func forEachName(in path: UnsafePointer<CChar>, _ body: (Span<UInt8>) -> Bool) -> Int32 {
     let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC
     let opened = Self.retrying { openat(descriptor, path, flags) }

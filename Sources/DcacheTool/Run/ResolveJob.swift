@@ -11,9 +11,22 @@ struct ResolveJob {
   let settings: ResolveSettings
   let progress: ProgressBar
   let notes: Notes
+  /// The cache's counters when all was resolved.
+  private(set) var statistics = CacheStatistics()
+
+  init(
+    host: any FileSystemView, source: any FileSystemView, settings: ResolveSettings,
+    progress: ProgressBar, notes: Notes
+  ) {
+    self.host = host
+    self.source = source
+    self.settings = settings
+    self.progress = progress
+    self.notes = notes
+  }
 
   /// Read the tree, resolve its paths in all phases, and say what came of it.
-  func run() throws(ResolveFailure) -> ResolveReport {
+  mutating func run() throws(ResolveFailure) -> ResolveReport {
     defer { progress.clear() }
     let began = Checker.now()
     let survey = try readTree()
@@ -33,6 +46,7 @@ struct ResolveJob {
       }
     }
     report.take(from: checker)
+    statistics = runner.cache.statistics
     return report
   }
 

@@ -8,11 +8,12 @@ func resolve(
   host: any FileSystemView, source: (any FileSystemView)? = nil, threads: Int = 4,
   maxEntries: Int = 0, maxPaths: Int = 0
 ) throws -> ResolveReport {
-  try ResolveJob(
+  var job = ResolveJob(
     host: host, source: source ?? host,
     settings: ResolveSettings(threads: threads, maxEntries: maxEntries, maxPaths: maxPaths),
     progress: ProgressBar(isEnabled: false), notes: Notes(isVerbose: false)
-  ).run()
+  )
+  return try job.run()
 }
 
 extension ResolveReport {

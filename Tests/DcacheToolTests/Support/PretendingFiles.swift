@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
+import Dcache
 import Glibc
 
 @testable import DcacheTool
@@ -23,6 +24,10 @@ struct PretendingFiles: FileSystemView {
   }
 
   func changeTime(of path: UnsafePointer<CChar>) -> Int64? { host.changeTime(of: path) }
+
+  func linkTarget(of path: UnsafePointer<CChar>) -> Result<[UInt8], DcacheError> {
+    host.linkTarget(of: path)
+  }
 
   func forEachName(in path: UnsafePointer<CChar>, _ body: (Span<UInt8>) -> Bool) -> Int32 {
     switch listing(String(cString: path)) {

@@ -40,6 +40,10 @@ final class TemporaryTree {
     make(Array(name.utf8)) { Glibc.symlink(target, $0) }
   }
 
+  func remove(_ name: String) {
+    unlink("\(path)/\(name)")
+  }
+
   func fifo(_ name: String) {
     make(Array(name.utf8)) { mkfifo($0, 0o644) }
   }
