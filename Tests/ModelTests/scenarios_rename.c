@@ -3,43 +3,20 @@
  * what is moved. */
 #include "world.h"
 
-/* "n" of the root, or of "dir" where there is one, is world.entry; this is another entry. */
-static struct dentry *other;
-
 static void setup_two_files(void)
 {
 	world_setup_file();
-	other = world_add(world.root, NAME("t"), INODE_REGULAR);
-}
-
-static void setup_two_below(void)
-{
-	world_setup_dir();
-	world.entry = world_add(world.dir, NAME("n"), INODE_REGULAR);
-	other = world_add(world.root, NAME("t"), INODE_REGULAR);
-}
-
-static void finish_two(void)
-{
-	dput(world.entry);
-	dput(other);
-	world_put_found();
+	world.other = world_add(world.root, NAME("t"), INODE_REGULAR);
 }
 
 /* ---- a move that replaces ---- */
-
-static void replace(void)
-{
-	MODEL_CHECK(!d_move(world.entry, other));
-	MODEL_CHECK(d_unhashed(other) && !d_unhashed(world.entry));
-}
 
 /* The name is borne by one of the two at every moment. */
 static void look_up_target(void)
 {
 	struct dentry *dentry = d_lookup(world.root, NAME("t"));
 
-	MODEL_CHECK(dentry == other || dentry == world.entry);
+	MODEL_CHECK(dentry == world.other || dentry == world.entry);
 	if (dentry == world.entry) {
 		/* Who has seen the one does not see the other after it. */
 		dput(dentry);
@@ -64,7 +41,7 @@ static void look_up_both_rcu(void)
 
 	dcache_read_lock();
 	dentry = d_lookup_rcu(world.root, NAME("t"), &seq);
-	MODEL_CHECK(!dentry || dentry == world.entry || dentry == other);
+	MODEL_CHECK(!dentry || dentry == world.entry || dentry == world.other);
 	if (dentry == world.entry && !d_seq_retry(dentry, seq)) {
 		/* It has moved: it is not at its old name, nor the other at the new one. */
 		MODEL_CHECK(!d_lookup_rcu(world.root, NAME("n"), &seq));
@@ -79,7 +56,7 @@ static void ask_for_target(void)
 	DECLARE_WAIT_QUEUE_HEAD_ONSTACK(wq);
 	struct dentry *dentry = d_alloc_parallel(world.root, NAME("t"), &wq);
 
-	MODEL_CHECK(dentry == other || dentry == world.entry);
+	MODEL_CHECK(dentry == world.other || dentry == world.entry);
 	dput(dentry);
 }
 
@@ -104,18 +81,18 @@ static void finish_replaced(void)
 	MODEL_CHECK(dentry == world.entry);
 	dput(dentry);
 	MODEL_CHECK(!d_lookup(world.root, NAME("n")));
-	MODEL_CHECK(d_unhashed(other) && d_is_positive(other) && d_parent(other) == world.root);
-	MODEL_CHECK(d_name(other).len == 1 && *(const char *)d_name(other).name == 't');
+	MODEL_CHECK(d_unhashed(world.other) && d_is_positive(world.other) && d_parent(world.other) == world.root);
+	MODEL_CHECK(d_name(world.other).len == 1 && *(const char *)d_name(world.other).name == 't');
 	dcache_get_stats(world.dc, &stats);
 	MODEL_CHECK(stats.renames == 1 && stats.negatives == 0);
-	finish_two();
+	world_finish_pair();
 }
 
 SCENARIO(a_replacement_and_lookups_of_both_names) = {
 	.covers = "H46 H1",
 	.threads = 3,
 	.setup = setup_two_files,
-	.run = { replace, look_up_target, look_up_source },
+	.run = { world_replace, look_up_target, look_up_source },
 	.finish = finish_replaced,
 };
 
@@ -124,7 +101,7 @@ SCENARIO(a_replacement_and_lookups_without_reference) = {
 	.threads = 2,
 	.unbounded = IN_MINUTES,
 	.setup = setup_two_files,
-	.run = { replace, look_up_both_rcu },
+	.run = { world_replace, look_up_both_rcu },
 	.finish = finish_replaced,
 };
 
@@ -132,13 +109,13 @@ SCENARIO(a_replacement_and_parallel_lookups) = {
 	.covers = "H1 H46",
 	.threads = 3,
 	.setup = setup_two_files,
-	.run = { replace, ask_for_target, ask_for_source },
+	.run = { world_replace, ask_for_target, ask_for_source },
 	.finish = finish_replaced,
 };
 
 static void setup_replaced_below(void)
 {
-	setup_two_below();
+	world_setup_pair_below();
 	dput(world_add(world.root, NAME("still"), INODE_REGULAR));
 }
 
@@ -163,26 +140,26 @@ SCENARIO(a_replacement_and_a_still_name) = {
 	.covers = "H46",
 	.threads = 3,
 	.setup = setup_replaced_below,
-	.run = { replace, look_up_still, ask_for_still },
+	.run = { world_replace, look_up_still, ask_for_still },
 	.finish = finish_replaced,
 };
 
 /* The replaced entry's last reference goes while it is replaced, or just after. */
 static void setup_replaced_by_one_who_waits(void)
 {
-	setup_two_below();
-	dget(other);
+	world_setup_pair_below();
+	dget(world.other);
 }
 
 static void replace_and_put(void)
 {
-	replace();
-	dput(other);
+	world_replace();
+	dput(world.other);
 }
 
 static void put_target(void)
 {
-	dput(other);
+	dput(world.other);
 }
 
 static void finish_target_gone(void)
@@ -192,8 +169,8 @@ static void finish_target_gone(void)
 	dcache_barrier(world.dc);
 	dcache_get_stats(world.dc, &stats);
 	MODEL_CHECK(stats.entries == 3);
-	other = NULL;
-	finish_two();
+	world.other = NULL;
+	world_finish_pair();
 }
 
 SCENARIO(the_last_put_of_what_is_replaced) = {
@@ -209,8 +186,8 @@ static void setup_unhashed_source(void)
 {
 	world_setup_file();
 	d_drop(world.entry);
-	other = d_alloc(world.root, NAME("t"));
-	MODEL_CHECK(!IS_ERR(other) && !d_add(other, NULL));
+	world.other = d_alloc(world.root, NAME("t"));
+	MODEL_CHECK(!IS_ERR(world.other) && !d_add(world.other, NULL));
 }
 
 static void rehash_source(void)
@@ -229,36 +206,24 @@ static void finish_negative_replaced(void)
 	dput(dentry);
 	dcache_get_stats(world.dc, &stats);
 	MODEL_CHECK(stats.negatives == 0);
-	finish_two();
+	world_finish_pair();
 }
 
 SCENARIO(a_negative_is_replaced_by_what_is_rehashed) = {
 	.covers = "H45",
 	.threads = 3,
 	.setup = setup_unhashed_source,
-	.run = { replace, rehash_source, look_up_target },
+	.run = { world_replace, rehash_source, look_up_target },
 	.finish = finish_negative_replaced,
 };
 
 /* The moved entry is in a directory that has no other user: a rehash must not look for it there. */
-static void setup_in_its_last_directory(void)
-{
-	world_setup();
-	world.dir = world_add(world.root, NAME("dir"), INODE_DIRECTORY);
-	world.entry = world_add(world.dir, NAME("n"), INODE_REGULAR);
-	other = world_add(world.root, NAME("t"), INODE_REGULAR);
-	d_drop(world.entry);
-	d_drop(world.dir);
-	dput(world.dir);
-	world.dir = NULL;
-}
-
 SCENARIO(a_rehash_of_what_leaves_its_directory) = {
 	.covers = "H32",
 	.threads = 2,
-	.setup = setup_in_its_last_directory,
-	.run = { replace, rehash_source },
-	.finish = finish_two,
+	.setup = world_setup_pair_in_last_dir,
+	.run = { world_replace, rehash_source },
+	.finish = world_finish_pair,
 };
 
 static void look_at_parent(void)
@@ -272,9 +237,9 @@ static void look_at_parent(void)
 SCENARIO(a_parent_is_left_for_good_and_asked_for) = {
 	.covers = "H32 H33",
 	.threads = 3,
-	.setup = setup_in_its_last_directory,
-	.run = { replace, look_at_parent, look_at_parent },
-	.finish = finish_two,
+	.setup = world_setup_pair_in_last_dir,
+	.run = { world_replace, look_at_parent, look_at_parent },
+	.finish = world_finish_pair,
 };
 
 /* ---- a name that is being asked for ---- */
@@ -368,16 +333,11 @@ SCENARIO(a_waiter_gets_what_has_moved_on) = {
 
 /* ---- exchanges ---- */
 
-static void exchange(void)
-{
-	MODEL_CHECK(!d_exchange(world.entry, other));
-}
-
 static void look_up_t(void)
 {
 	struct dentry *dentry = d_lookup(world.root, NAME("t"));
 
-	MODEL_CHECK(dentry == other || dentry == world.entry);
+	MODEL_CHECK(dentry == world.other || dentry == world.entry);
 	dput(dentry);
 }
 
@@ -385,7 +345,7 @@ static void look_up_n(void)
 {
 	struct dentry *dentry = d_lookup(world.dir ? world.dir : world.root, NAME("n"));
 
-	MODEL_CHECK(dentry == other || dentry == world.entry);
+	MODEL_CHECK(dentry == world.other || dentry == world.entry);
 	dput(dentry);
 }
 
@@ -396,7 +356,7 @@ static void look_up_in_turn(void)
 	struct dentry *at_t = d_lookup(world.root, NAME("t"));
 	struct dentry *at_n = d_lookup(dir, NAME("n"));
 
-	MODEL_CHECK(at_t && at_n && (at_t == other || at_n == other));
+	MODEL_CHECK(at_t && at_n && (at_t == world.other || at_n == world.other));
 	dput(at_t);
 	dput(at_n);
 }
@@ -410,41 +370,28 @@ static void exchange_seen_rcu(void)
 	dcache_read_lock();
 	at_t = d_lookup_rcu(world.root, NAME("t"), &seq_t);
 	at_n = d_lookup_rcu(dir, NAME("n"), &seq_n);
-	MODEL_CHECK(!at_t || at_t == other || at_t == world.entry);
-	MODEL_CHECK(!at_n || at_n == other || at_n == world.entry);
+	MODEL_CHECK(!at_t || at_t == world.other || at_t == world.entry);
+	MODEL_CHECK(!at_n || at_n == world.other || at_n == world.entry);
 	/* Both hold: together they are one moment's. */
 	if (at_t && at_n && !d_seq_retry(at_t, seq_t) && !d_seq_retry(at_n, seq_n))
 		MODEL_CHECK(at_t != at_n);
 	dcache_read_unlock();
 }
 
-static void finish_exchanged(void)
-{
-	struct dentry *dir = world.dir ? world.dir : world.root;
-	struct dentry *at_n = d_lookup(dir, NAME("n"));
-	struct dentry *at_t = d_lookup(world.root, NAME("t"));
-
-	MODEL_CHECK(at_n == other && at_t == world.entry);
-	MODEL_CHECK(d_parent(other) == dir && d_parent(world.entry) == world.root);
-	dput(at_n);
-	dput(at_t);
-	finish_two();
-}
-
 SCENARIO(an_exchange_and_lookups_of_both) = {
 	.covers = "H46",
 	.threads = 3,
 	.setup = setup_two_files,
-	.run = { exchange, look_up_n, look_up_in_turn },
-	.finish = finish_exchanged,
+	.run = { world_exchange, look_up_n, look_up_in_turn },
+	.finish = world_finish_exchanged,
 };
 
 SCENARIO(an_exchange_between_directories_and_lookups) = {
 	.covers = "H46 H32",
 	.threads = 3,
-	.setup = setup_two_below,
-	.run = { exchange, look_up_n, look_up_in_turn },
-	.finish = finish_exchanged,
+	.setup = world_setup_pair_below,
+	.run = { world_exchange, look_up_n, look_up_in_turn },
+	.finish = world_finish_exchanged,
 };
 
 SCENARIO(an_exchange_and_lookups_without_reference) = {
@@ -452,8 +399,8 @@ SCENARIO(an_exchange_and_lookups_without_reference) = {
 	.threads = 2,
 	.unbounded = IN_MINUTES,
 	.setup = setup_two_files,
-	.run = { exchange, exchange_seen_rcu },
-	.finish = finish_exchanged,
+	.run = { world_exchange, exchange_seen_rcu },
+	.finish = world_finish_exchanged,
 };
 
 static void ask_for_t(void)
@@ -461,7 +408,7 @@ static void ask_for_t(void)
 	DECLARE_WAIT_QUEUE_HEAD_ONSTACK(wq);
 	struct dentry *dentry = d_alloc_parallel(world.root, NAME("t"), &wq);
 
-	MODEL_CHECK(dentry == other || dentry == world.entry);
+	MODEL_CHECK(dentry == world.other || dentry == world.entry);
 	dput(dentry);
 }
 
@@ -475,8 +422,8 @@ SCENARIO(an_exchange_and_parallel_lookups) = {
 	.covers = "H1 H46",
 	.threads = 3,
 	.setup = setup_two_and_still,
-	.run = { exchange, ask_for_t, ask_for_still },
-	.finish = finish_exchanged,
+	.run = { world_exchange, ask_for_t, ask_for_still },
+	.finish = world_finish_exchanged,
 };
 
 /* Others add to a chain onto which one of the two comes. */
@@ -501,14 +448,14 @@ static void finish_with_a_neighbour(void)
 
 	MODEL_CHECK(dentry);
 	dput(dentry);
-	finish_exchanged();
+	world_finish_exchanged();
 }
 
 SCENARIO(an_exchange_and_an_addition_to_the_chain) = {
 	.covers = "H46",
 	.threads = 2,
 	.setup = setup_two_and_a_neighbour,
-	.run = { exchange, add_a_neighbour },
+	.run = { world_exchange, add_a_neighbour },
 	.finish = finish_with_a_neighbour,
 };
 
@@ -517,31 +464,31 @@ static void finish_as_it_was(void)
 	struct dentry *at_n = d_lookup(world.dir, NAME("n"));
 	struct dentry *at_t = d_lookup(world.root, NAME("t"));
 
-	MODEL_CHECK(at_n == world.entry && at_t == other);
+	MODEL_CHECK(at_n == world.entry && at_t == world.other);
 	dput(at_n);
 	dput(at_t);
-	finish_two();
+	world_finish_pair();
 }
 
 SCENARIO(two_exchanges_of_the_same_two) = {
 	.covers = "H46",
 	.threads = 3,
-	.setup = setup_two_below,
-	.run = { exchange, exchange, look_up_t },
+	.setup = world_setup_pair_below,
+	.run = { world_exchange, world_exchange, look_up_t },
 	.finish = finish_as_it_was,
 };
 
 /* Dropped at the same time: refused then, or dropped where it has come. */
 static void exchange_or_not(void)
 {
-	int err = d_exchange(world.entry, other);
+	int err = d_exchange(world.entry, world.other);
 
 	MODEL_CHECK(!err || err == -EINVAL);
 }
 
 static void drop_other(void)
 {
-	d_drop(other);
+	d_drop(world.other);
 }
 
 static void finish_dropped(void)
@@ -549,19 +496,19 @@ static void finish_dropped(void)
 	struct dentry *at_n = d_lookup(world.dir, NAME("n"));
 	struct dentry *at_t = d_lookup(world.root, NAME("t"));
 
-	MODEL_CHECK(!at_n != !at_t && d_unhashed(other) && !d_unhashed(world.entry));
+	MODEL_CHECK(!at_n != !at_t && d_unhashed(world.other) && !d_unhashed(world.entry));
 	MODEL_CHECK(d_parent(world.entry) == (at_n ? world.dir : world.root));
-	MODEL_CHECK(d_parent(other) == (at_n ? world.root : world.dir));
+	MODEL_CHECK(d_parent(world.other) == (at_n ? world.root : world.dir));
 	dput(at_n);
 	dput(at_t);
-	finish_two();
+	world_finish_pair();
 }
 
 SCENARIO(an_exchange_and_a_drop) = {
 	.covers = "H45",
 	.threads = 2,
 	.unbounded = IN_SECONDS,
-	.setup = setup_two_below,
+	.setup = world_setup_pair_below,
 	.run = { exchange_or_not, drop_other },
 	.finish = finish_dropped,
 };
@@ -571,13 +518,13 @@ static struct dentry *third;
 
 static void setup_three(void)
 {
-	setup_two_below();
+	world_setup_pair_below();
 	third = world_add(world.dir, NAME("v"), INODE_REGULAR);
 }
 
 static void replace_other(void)
 {
-	MODEL_CHECK(!d_move(third, other));
+	MODEL_CHECK(!d_move(third, world.other));
 }
 
 /* Each of the two names is borne at every moment. */
@@ -599,11 +546,11 @@ static void finish_three(void)
 
 	MODEL_CHECK(at_n == (exchanged ? third : world.entry));
 	MODEL_CHECK(at_t == (exchanged ? world.entry : third));
-	MODEL_CHECK(d_unhashed(other) && !d_lookup(world.dir, NAME("v")));
+	MODEL_CHECK(d_unhashed(world.other) && !d_lookup(world.dir, NAME("v")));
 	dput(at_n);
 	dput(at_t);
 	dput(third);
-	finish_two();
+	world_finish_pair();
 }
 
 SCENARIO(an_exchange_and_a_move) = {

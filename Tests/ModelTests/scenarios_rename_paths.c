@@ -2,58 +2,7 @@
 /* Names, paths, and who is above whom, while d_move() and d_exchange() are at work. */
 #include "world.h"
 
-/* "n" of "dir" is world.entry; these are others. */
-static struct dentry *other, *third;
-
-static void setup_two_below(void)
-{
-	world_setup_dir();
-	world.entry = world_add(world.dir, NAME("n"), INODE_REGULAR);
-	other = world_add(world.root, NAME("t"), INODE_REGULAR);
-}
-
-static void setup_in_its_last_directory(void)
-{
-	world_setup();
-	world.dir = world_add(world.root, NAME("dir"), INODE_DIRECTORY);
-	world.entry = world_add(world.dir, NAME("n"), INODE_REGULAR);
-	other = world_add(world.root, NAME("t"), INODE_REGULAR);
-	d_drop(world.entry);
-	d_drop(world.dir);
-	dput(world.dir);
-	world.dir = NULL;
-}
-
-static void finish_two(void)
-{
-	dput(world.entry);
-	dput(other);
-	world_put_found();
-}
-
-static void replace(void)
-{
-	MODEL_CHECK(!d_move(world.entry, other));
-	MODEL_CHECK(d_unhashed(other) && !d_unhashed(world.entry));
-}
-
-static void exchange(void)
-{
-	MODEL_CHECK(!d_exchange(world.entry, other));
-}
-
-static void finish_exchanged(void)
-{
-	struct dentry *dir = world.dir ? world.dir : world.root;
-	struct dentry *at_n = d_lookup(dir, NAME("n"));
-	struct dentry *at_t = d_lookup(world.root, NAME("t"));
-
-	MODEL_CHECK(at_n == other && at_t == world.entry);
-	MODEL_CHECK(d_parent(other) == dir && d_parent(world.entry) == world.root);
-	dput(at_n);
-	dput(at_t);
-	finish_two();
-}
+static struct dentry *third;
 
 /* ---- names ---- */
 
@@ -61,14 +10,14 @@ static void setup_long_and_short(void)
 {
 	world_setup();
 	world.entry = world_add(world.root, NAME(LONG_A), INODE_REGULAR);
-	other = world_add(world.root, NAME("short"), INODE_REGULAR);
+	world.other = world_add(world.root, NAME("short"), INODE_REGULAR);
 }
 
 static void setup_two_long(void)
 {
 	world_setup();
 	world.entry = world_add(world.root, NAME(LONG_A), INODE_REGULAR);
-	other = world_add(world.root, NAME(LONG_B), INODE_REGULAR);
+	world.other = world_add(world.root, NAME(LONG_B), INODE_REGULAR);
 }
 
 static bool bears(const struct name_snapshot *snapshot, const char *name)
@@ -90,9 +39,9 @@ static void snapshot_entry(void)
 /* It leaves its long name behind, whose last other user is put. */
 static void replace_and_put_target(void)
 {
-	MODEL_CHECK(!d_move(world.entry, other));
-	dput(other);
-	other = NULL;
+	MODEL_CHECK(!d_move(world.entry, world.other));
+	dput(world.other);
+	world.other = NULL;
 }
 
 static void put_entry_twice(void)
@@ -109,7 +58,7 @@ SCENARIO(a_snapshot_of_a_name_that_becomes_short) = {
 	.unbounded = IN_MINUTES,
 	.setup = setup_long_and_short,
 	.run = { replace_and_put_target, snapshot_entry },
-	.finish = finish_two,
+	.finish = world_finish_pair,
 };
 
 static void replace_long_then_short(void)
@@ -132,7 +81,7 @@ SCENARIO(a_snapshot_of_a_long_name_that_is_left) = {
 	.threads = 2,
 	.setup = setup_two_long,
 	.run = { replace_long_then_short, snapshot_entry_again },
-	.finish = finish_two,
+	.finish = world_finish_pair,
 };
 
 static void snapshot_both(void)
@@ -140,7 +89,7 @@ static void snapshot_both(void)
 	struct name_snapshot a, b;
 
 	take_dentry_name_snapshot(&a, world.entry);
-	take_dentry_name_snapshot(&b, other);
+	take_dentry_name_snapshot(&b, world.other);
 	MODEL_CHECK(bears(&a, LONG_A) || bears(&a, "short"));
 	MODEL_CHECK(bears(&b, LONG_A) || bears(&b, "short"));
 	release_dentry_name_snapshot(&b);
@@ -151,8 +100,8 @@ SCENARIO(snapshots_of_two_that_exchange_their_names) = {
 	.covers = "H41 H40",
 	.threads = 2,
 	.setup = setup_long_and_short,
-	.run = { exchange, snapshot_both },
-	.finish = finish_two,
+	.run = { world_exchange, snapshot_both },
+	.finish = world_finish_pair,
 };
 
 static void look_up_long_and_short(void)
@@ -160,8 +109,8 @@ static void look_up_long_and_short(void)
 	struct dentry *at_long = d_lookup(world.root, NAME(LONG_A));
 	struct dentry *at_short = d_lookup(world.root, NAME("short"));
 
-	MODEL_CHECK(at_long == world.entry || at_long == other);
-	MODEL_CHECK(at_short == world.entry || at_short == other);
+	MODEL_CHECK(at_long == world.entry || at_long == world.other);
+	MODEL_CHECK(at_short == world.entry || at_short == world.other);
 	dput(at_long);
 	dput(at_short);
 }
@@ -170,8 +119,8 @@ SCENARIO(a_long_and_a_short_name_are_exchanged) = {
 	.covers = "H40 H41 H46",
 	.threads = 2,
 	.setup = setup_long_and_short,
-	.run = { exchange, look_up_long_and_short },
-	.finish = finish_two,
+	.run = { world_exchange, look_up_long_and_short },
+	.finish = world_finish_pair,
 };
 
 /* ---- paths ---- */
@@ -189,9 +138,9 @@ static void path_of_entry(void)
 SCENARIO(a_path_of_what_replaces) = {
 	.covers = "H35",
 	.threads = 2,
-	.setup = setup_two_below,
-	.run = { replace, path_of_entry },
-	.finish = finish_two,
+	.setup = world_setup_pair_below,
+	.run = { world_replace, path_of_entry },
+	.finish = world_finish_pair,
 };
 
 static void path_below_dir(void)
@@ -205,9 +154,9 @@ static void path_below_dir(void)
 SCENARIO(a_path_of_what_is_exchanged) = {
 	.covers = "H35",
 	.threads = 3,
-	.setup = setup_two_below,
-	.run = { exchange, path_of_entry, path_below_dir },
-	.finish = finish_exchanged,
+	.setup = world_setup_pair_below,
+	.run = { world_exchange, path_of_entry, path_below_dir },
+	.finish = world_finish_exchanged,
 };
 
 /* From a directory that goes with it. */
@@ -221,7 +170,7 @@ static void path_of_what_leaves(void)
 
 static void setup_path_of_what_leaves(void)
 {
-	setup_in_its_last_directory();
+	world_setup_pair_in_last_dir();
 	MODEL_CHECK(!d_rehash(world.entry));
 }
 
@@ -229,8 +178,8 @@ SCENARIO(a_path_out_of_what_is_gone) = {
 	.covers = "H32 H35",
 	.threads = 2,
 	.setup = setup_path_of_what_leaves,
-	.run = { replace, path_of_what_leaves },
-	.finish = finish_two,
+	.run = { world_replace, path_of_what_leaves },
+	.finish = world_finish_pair,
 };
 
 /* ---- who is above whom ---- */
@@ -240,10 +189,10 @@ static void setup_above(void)
 {
 	world_setup_dir();
 	world.entry = world_add(world.dir, NAME("n"), INODE_REGULAR);
-	other = world_add(world.root, NAME("b"), INODE_DIRECTORY);
-	third = d_alloc(other, NAME("in"));
+	world.other = world_add(world.root, NAME("b"), INODE_DIRECTORY);
+	third = d_alloc(world.other, NAME("in"));
 	MODEL_CHECK(!IS_ERR(third));
-	world.owned = d_alloc(other, NAME("x"));
+	world.owned = d_alloc(world.other, NAME("x"));
 	MODEL_CHECK(!IS_ERR(world.owned));
 }
 
@@ -257,18 +206,18 @@ static void is_below_one_of_both(void)
 {
 	MODEL_CHECK(is_subdir(world.entry, world.root));
 	if (!is_subdir(world.entry, world.dir))
-		MODEL_CHECK(is_subdir(world.entry, other));
-	MODEL_CHECK(!is_subdir(other, world.dir) && is_subdir(other, other));
+		MODEL_CHECK(is_subdir(world.entry, world.other));
+	MODEL_CHECK(!is_subdir(world.other, world.dir) && is_subdir(world.other, world.other));
 }
 
 static void finish_above(void)
 {
-	MODEL_CHECK(d_ancestor(other, world.entry) == world.entry);
-	MODEL_CHECK(d_ancestor(world.root, world.entry) == other);
+	MODEL_CHECK(d_ancestor(world.other, world.entry) == world.entry);
+	MODEL_CHECK(d_ancestor(world.root, world.entry) == world.other);
 	MODEL_CHECK(!d_ancestor(world.entry, world.entry) && !d_ancestor(world.dir, world.entry));
 	dput(third);
 	dput(world.owned);
-	finish_two();
+	world_finish_pair();
 }
 
 SCENARIO(who_is_below_whom_while_they_move) = {
@@ -287,9 +236,9 @@ static void setup_stays_below(void)
 {
 	world_setup_dir();
 	world.entry = world_add(world.dir, NAME("n"), INODE_DIRECTORY);
-	other = world_add(world.dir, NAME("b"), INODE_DIRECTORY);
+	world.other = world_add(world.dir, NAME("b"), INODE_DIRECTORY);
 	file = world_add(world.entry, NAME("f"), INODE_REGULAR);
-	third = d_alloc(other, NAME("x"));
+	third = d_alloc(world.other, NAME("x"));
 	world.owned = d_alloc(world.root, NAME("further-out"));
 	MODEL_CHECK(!IS_ERR(third) && !IS_ERR(world.owned));
 }
@@ -307,11 +256,11 @@ static void is_below_dir(void)
 
 static void finish_stays_below(void)
 {
-	MODEL_CHECK(d_ancestor(world.dir, file) == other && !is_subdir(world.entry, world.dir));
+	MODEL_CHECK(d_ancestor(world.dir, file) == world.other && !is_subdir(world.entry, world.dir));
 	dput(file);
 	dput(third);
 	dput(world.owned);
-	finish_two();
+	world_finish_pair();
 }
 
 SCENARIO(who_stays_below_while_others_leave) = {
@@ -345,7 +294,7 @@ static void setup_turned_over(void)
 {
 	world_setup_dir();
 	world.entry = world_add(world.dir, NAME("n"), INODE_DIRECTORY);
-	other = world_add(world.entry, NAME("m"), INODE_REGULAR);
+	world.other = world_add(world.entry, NAME("m"), INODE_REGULAR);
 	third = d_alloc(world.root, NAME("n"));
 	world.owned = d_alloc(world.entry, NAME("dir"));
 	MODEL_CHECK(!IS_ERR(third) && !IS_ERR(world.owned));
@@ -359,10 +308,10 @@ static void turn_over(void)
 
 static void is_above_or_not(void)
 {
-	struct dentry *first = d_ancestor(world.root, other);
+	struct dentry *first = d_ancestor(world.root, world.other);
 
 	MODEL_CHECK(first == world.dir || first == world.entry);
-	MODEL_CHECK(d_ancestor(world.entry, other) == other);
+	MODEL_CHECK(d_ancestor(world.entry, world.other) == world.other);
 }
 
 static void finish_turned_over(void)
@@ -370,7 +319,7 @@ static void finish_turned_over(void)
 	MODEL_CHECK(is_subdir(world.dir, world.entry) && !is_subdir(world.entry, world.dir));
 	dput(third);
 	dput(world.owned);
-	finish_two();
+	world_finish_pair();
 }
 
 SCENARIO(who_is_above_while_they_turn_over) = {
@@ -385,8 +334,8 @@ SCENARIO(who_is_above_while_they_turn_over) = {
 static void setup_two_dirs(void)
 {
 	world_setup_dir();
-	other = world_add(world.root, NAME("2nd"), INODE_DIRECTORY);
-	world.entry = d_alloc(other, NAME("in"));
+	world.other = world_add(world.root, NAME("2nd"), INODE_DIRECTORY);
+	world.entry = d_alloc(world.other, NAME("in"));
 	third = d_alloc(world.dir, NAME("in"));
 	MODEL_CHECK(!IS_ERR(world.entry) && !IS_ERR(third));
 }
@@ -398,15 +347,15 @@ static void move_first_into_second(void)
 
 static void move_second_into_first(void)
 {
-	world.result[1] = d_move(other, third);
+	world.result[1] = d_move(world.other, third);
 }
 
 static void finish_no_loop(void)
 {
 	MODEL_CHECK(world.result[0] + world.result[1] == -ELOOP);
-	MODEL_CHECK(is_subdir(world.dir, world.root) && is_subdir(other, world.root));
+	MODEL_CHECK(is_subdir(world.dir, world.root) && is_subdir(world.other, world.root));
 	dput(third);
-	finish_two();
+	world_finish_pair();
 }
 
 SCENARIO(two_directories_move_into_each_other) = {

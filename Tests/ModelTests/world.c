@@ -143,3 +143,53 @@ void world_put_found(void)
 		dput(world.found[i]);
 	world_finish();
 }
+
+void world_setup_pair_below(void)
+{
+	world_setup_dir();
+	world.entry = world_add(world.dir, NAME("n"), INODE_REGULAR);
+	world.other = world_add(world.root, NAME("t"), INODE_REGULAR);
+}
+
+void world_finish_pair(void)
+{
+	dput(world.entry);
+	dput(world.other);
+	world_put_found();
+}
+
+void world_replace(void)
+{
+	MODEL_CHECK(!d_move(world.entry, world.other));
+	MODEL_CHECK(d_unhashed(world.other) && !d_unhashed(world.entry));
+}
+
+void world_exchange(void)
+{
+	MODEL_CHECK(!d_exchange(world.entry, world.other));
+}
+
+void world_finish_exchanged(void)
+{
+	struct dentry *dir = world.dir ? world.dir : world.root;
+	struct dentry *at_n = d_lookup(dir, NAME("n"));
+	struct dentry *at_t = d_lookup(world.root, NAME("t"));
+
+	MODEL_CHECK(at_n == world.other && at_t == world.entry);
+	MODEL_CHECK(d_parent(world.other) == dir && d_parent(world.entry) == world.root);
+	dput(at_n);
+	dput(at_t);
+	world_finish_pair();
+}
+
+void world_setup_pair_in_last_dir(void)
+{
+	world_setup();
+	world.dir = world_add(world.root, NAME("dir"), INODE_DIRECTORY);
+	world.entry = world_add(world.dir, NAME("n"), INODE_REGULAR);
+	world.other = world_add(world.root, NAME("t"), INODE_REGULAR);
+	d_drop(world.entry);
+	d_drop(world.dir);
+	dput(world.dir);
+	world.dir = NULL;
+}

@@ -18,6 +18,7 @@ struct world {
 	struct inode *root_inode;
 	struct dentry *dir;		/* hashed directory "dir" in the root, referenced */
 	struct dentry *entry;		/* what a scenario's setup made, if it says so */
+	struct dentry *other;		/* "t" in the root, of a pair with world.entry */
 	struct inode *inode;
 	struct dentry *owned;		/* an in-lookup entry that setup began */
 	struct wait_queue_head wq;
@@ -45,6 +46,16 @@ void world_pin_tables(struct dcache *dc);
 void world_finish(void);
 /* Put what result slots hold, then world_finish(). */
 void world_put_found(void);
+
+/* Two files that are moved or exchanged: "n" of "dir" is world.entry, "t" of the root world.other. */
+void world_setup_pair_below(void);
+/* The same, with "n" and "dir" unhashed, and "dir" kept by "n" alone. */
+void world_setup_pair_in_last_dir(void);
+void world_replace(void);
+void world_exchange(void);
+void world_finish_pair(void);
+/* The same, having seen that they are exchanged. */
+void world_finish_exchanged(void);
 
 struct inode *world_inode(enum inode_type type);
 /* Add @name to @parent, hashed, positive; returned referenced. */
