@@ -45,8 +45,6 @@ struct CounterTable {
     ]
 
   private func line(_ label: String, _ value: UInt64) -> String {
-    let number = "\(value)"
-    return label + String(repeating: " ", count: Self.labelWidth - label.count)
-      + String(repeating: " ", count: max(Self.valueWidth - number.count, 1)) + number
+    padded(label, to: -Self.labelWidth) + " " + padded("\(value)", to: Self.valueWidth - 1)
   }
 }

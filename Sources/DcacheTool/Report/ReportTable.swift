@@ -93,10 +93,4 @@ struct ReportTable {
       "How often a thread waits for another's call depends on how many processors are free.",
     ]
   }
-
-  /// Text in a field: right-aligned, or left-aligned if `width` is negative.
-  private func padded(_ text: String, to width: Int) -> String {
-    let padding = String(repeating: " ", count: max(abs(width) - text.count, 0))
-    return width < 0 ? text + padding : padding + text
-  }
 }
