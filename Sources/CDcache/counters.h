@@ -88,16 +88,10 @@ static inline struct counter_shard *counter_shard(struct counters *counters)
 	return &counters->shards[dc_thread_id() % COUNTER_SHARDS];
 }
 
+/* Release: what is freed is counted last (N1), and what goes before the limit lets others in (N2). */
 static inline void counter_add(struct counters *counters, enum counter counter, int64_t by)
 {
 	atomic_fetch_add_explicit(&counter_shard(counters)->count[counter], (uint64_t)by,
-				  memory_order_release);
-}
-
-/* The last touch of what it counts: see N1. */
-static inline void counter_add_release(struct counters *counters, enum counter counter)
-{
-	atomic_fetch_add_explicit(&counter_shard(counters)->count[counter], 1,
 				  memory_order_release);
 }
 

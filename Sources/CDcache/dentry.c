@@ -118,15 +118,11 @@ struct dentry *dentry_alloc(struct dcache *dc, struct dentry *parent, const stru
 
 struct dentry *d_alloc(struct dentry *parent, const struct qstr *name)
 {
-	const struct inode *dir = d_inode_of(parent);
 	struct qstr prepared;
-	int err;
+	int err = dir_check(d_inode_of(parent));
 
-	if (!dir)
-		return ERR_PTR(-ENOENT);
-	if (!is_dir(dir))
-		return ERR_PTR(-ENOTDIR);
-	err = name_check(name);
+	if (!err)
+		err = name_check(name);
 	if (!err)
 		err = name_prepare(parent, name, &prepared);
 	return err ? ERR_PTR(err) : dentry_alloc(parent->d_dcache, parent, &prepared);
@@ -352,7 +348,7 @@ static struct dentry *kill(struct dentry *dentry)
 	count_add(dc, COUNT_ENTRIES_GONE, 1);
 	limit_add(&dc->counters, LIMIT_ENTRIES, -1);
 	/* The last touch of the instance, but for the parent's sake. */
-	counter_add_release(&dc->counters, COUNT_ENTRIES_FREED);
+	count_add(dc, COUNT_ENTRIES_FREED, 1);
 	return parent;
 }
 

@@ -114,13 +114,12 @@ int dir_listing_begin(struct dir_listing *listing, struct dentry *dir)
 {
 	struct inode *inode = d_inode_of(dir);
 	uint64_t before, generation;
+	int err = dir_check(inode);
 
 	/* Harmless to the other calls if this one fails. */
 	listing->dir = NULL;
-	if (!inode)
-		return -ENOENT;
-	if (!is_dir(inode))
-		return -ENOTDIR;
+	if (err)
+		return err;
 	before = atomic_fetch_add_explicit(&inode->i_complete, DIR_LISTING, memory_order_acq_rel);
 	generation = atomic_load_explicit(&inode->i_generation, memory_order_acquire);
 	listing->dir = dir;

@@ -56,7 +56,7 @@ void inode_discard(struct inode *inode)
 
 	dcache_account(dc, -(int64_t)sizeof(*inode));
 	dc_free(inode);
-	counter_add_release(&dc->counters, COUNT_INODES_FREED);
+	count_add(dc, COUNT_INODES_FREED, 1);
 }
 
 struct inode *new_inode(struct dcache *dc, uint64_t ino, enum inode_type type,
@@ -133,7 +133,7 @@ void iput(struct inode *inode)
 	account_waits(dc, sizeof(*inode));
 	dc_call_rcu(&dc->reclaim, &inode->i_rcu, inode_free);
 	/* The last touch: an instance let go of may be freed when nothing is alive. */
-	counter_add_release(&dc->counters, COUNT_INODES_FREED);
+	count_add(dc, COUNT_INODES_FREED, 1);
 }
 
 void *inode_private(const struct inode *inode)

@@ -293,6 +293,14 @@ static inline bool is_dir(const struct inode *inode)
 	return inode->i_type == INODE_DIRECTORY;
 }
 
+/* May names be looked up in an entry with @inode? 0; -ENOENT: it is negative; -ENOTDIR. */
+static inline int dir_check(const struct inode *inode)
+{
+	if (!inode)
+		return -ENOENT;
+	return is_dir(inode) ? 0 : -ENOTDIR;
+}
+
 /* ---- freshness: invalidate.c ---- */
 
 /* The longest time to live, in ticks: 20 days. */
@@ -312,24 +320,23 @@ static inline bool dc_expired(uint32_t expires, uint32_t now)
 	return expires - now - 1 > DC_TTL_MAX;
 }
 
-/* Is @dentry, an entry of the directory @dir, stale? Stores nothing; as of the time of its sequence
- * number in a read section. Without that, one that is being moved may seem so: ask d_is_stale(). */
-static inline bool d_stale_in(const struct dentry *dentry, const struct inode *dir)
-{
-	if (atomic_load_explicit(&dentry->d_generation, memory_order_acquire) !=
-	    atomic_load_explicit(&dir->i_generation, memory_order_acquire))
-		return true;
-	if (!(atomic_load_explicit(&dentry->d_flags, memory_order_acquire) & DCACHE_EXPIRES))
-		return false;
-	return dc_expired(atomic_load_explicit(&dentry->d_expires, memory_order_acquire),
-			  dc_ticks());
-}
-
 /* Is what is known of @dentry, in @dir, older than the directory's generation? */
 static inline bool d_outdated(const struct dentry *dentry, const struct inode *dir)
 {
 	return atomic_load_explicit(&dentry->d_generation, memory_order_acquire) !=
 	       atomic_load_explicit(&dir->i_generation, memory_order_acquire);
+}
+
+/* Is @dentry, an entry of the directory @dir, stale? Stores nothing; as of the time of its sequence
+ * number in a read section. Without that, one that is being moved may seem so: ask d_is_stale(). */
+static inline bool d_stale_in(const struct dentry *dentry, const struct inode *dir)
+{
+	if (d_outdated(dentry, dir))
+		return true;
+	if (!(atomic_load_explicit(&dentry->d_flags, memory_order_acquire) & DCACHE_EXPIRES))
+		return false;
+	return dc_expired(atomic_load_explicit(&dentry->d_expires, memory_order_acquire),
+			  dc_ticks());
 }
 
 /* When what is true for @ttl_ns from now on expires. */
@@ -674,6 +681,25 @@ void rename_write_lock(struct dcache *dc);
 void rename_write_unlock(struct dcache *dc);
 /* Is @ancestor @dentry or above it? rename_lock is held. */
 bool is_ancestor(const struct dentry *ancestor, const struct dentry *dentry);
+
+/* ---- path.c ---- */
+
+/*
+ * Reading what several entries say together: at first as it comes; if there was a move meanwhile, once
+ * more with moves kept out.
+ */
+struct still {
+	struct dcache *dc;
+	uint32_t rename_seq;
+	bool excluding_moves;
+};
+
+#define STILL_INIT(dc_) { (dc_), 0, false }
+
+/* Enters a read section, which still_end() leaves. */
+void still_begin(struct still *still);
+/* True: what was read was so at one moment. False: read it again. */
+bool still_end(struct still *still);
 
 #pragma GCC visibility pop
 

@@ -215,19 +215,9 @@ int d_revalidate(struct dentry *dentry, unsigned int flags)
 	return valid;
 }
 
-/* Is @dir an entry that has children? */
-static int dir_check(const struct dentry *dir)
-{
-	const struct inode *inode = d_inode_of(dir);
-
-	if (!inode)
-		return -ENOENT;
-	return is_dir(inode) ? 0 : -ENOTDIR;
-}
-
 int d_invalidate_children(struct dentry *dir)
 {
-	int err = dir_check(dir);
+	int err = dir_check(d_inode_of(dir));
 
 	if (err)
 		return err;
@@ -240,7 +230,7 @@ int d_invalidate_name(struct dentry *parent, const struct qstr *name)
 {
 	struct dentry *dentry;
 	struct qstr prepared;
-	int err = dir_check(parent);
+	int err = dir_check(d_inode_of(parent));
 
 	if (!err)
 		err = name_check(name);

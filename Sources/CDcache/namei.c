@@ -52,11 +52,10 @@ static struct dentry *revalidate(struct dentry *dentry, struct dentry *parent, u
 static int lookup_check(const struct dentry *parent, const struct qstr *name)
 {
 	const struct inode *dir = d_inode_of(parent);
+	int err = dir_check(dir);
 
-	if (!dir)
-		return -ENOENT;
-	if (!is_dir(dir))
-		return -ENOTDIR;
+	if (err)
+		return err;
 	if (!name->name || !name->len || name_is_dots(name))
 		return -EINVAL;
 	return dir->i_op && dir->i_op->lookup ? 0 : -EOPNOTSUPP;

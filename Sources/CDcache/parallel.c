@@ -390,13 +390,12 @@ struct dentry *alloc_parallel(struct dentry *parent, const struct qstr *name,
 	struct dentry *new = NULL;
 	struct dentry *result = NULL;
 	unsigned int attempt = 0;
+	int err = dir_check(dir);
 
 	if (shared)
 		*shared = false;
-	if (!dir)
-		return ERR_PTR(-ENOENT);
-	if (!is_dir(dir))
-		return ERR_PTR(-ENOTDIR);
+	if (err)
+		return ERR_PTR(err);
 
 	while (!result) {
 		uint32_t rename_seq = read_seqcount(&dc->rename_seq);

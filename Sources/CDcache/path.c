@@ -35,24 +35,13 @@ int d_name_copy(const struct dentry *dentry, char *buf, size_t size)
 	return len;
 }
 
-/*
- * Reading what several entries say together: at first as it comes; if there was a move meanwhile, once
- * more with moves kept out. Begins as { dc, 0, false }.
- */
-struct still {
-	struct dcache *dc;
-	uint32_t rename_seq;
-	bool excluding_moves;
-};
-
-static void still_begin(struct still *still)
+void still_begin(struct still *still)
 {
 	still->rename_seq = read_seqcount(&still->dc->rename_seq);
 	dc_read_lock();
 }
 
-/* True: what was read was so at one moment. False: read it again. */
-static bool still_end(struct still *still)
+bool still_end(struct still *still)
 {
 	dc_read_unlock();
 	if (still->excluding_moves) {
@@ -117,7 +106,7 @@ static int path_build(struct path *path, const struct dentry *leaf, const struct
 static int path_of(const struct dentry *dentry, const struct dentry *root, bool mark, char *buf,
 		   size_t size)
 {
-	struct still still = { dentry->d_dcache, 0, false };
+	struct still still = STILL_INIT(dentry->d_dcache);
 	struct path path = { buf, size ? size - 1 : 0, 0 };
 	unsigned int attempt = 0;
 	bool exact;
@@ -155,7 +144,7 @@ int d_path(const struct dentry *dentry, const struct dentry *root, char *buf, si
 
 struct dentry *d_ancestor(const struct dentry *above, const struct dentry *below)
 {
-	struct still still = { below->d_dcache, 0, false };
+	struct still still = STILL_INIT(below->d_dcache);
 	const struct dentry *at, *parent;
 
 	do {

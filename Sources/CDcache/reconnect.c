@@ -40,20 +40,13 @@ static bool top_is_disconnected(const struct dentry *dentry)
 
 bool d_is_disconnected(const struct dentry *dentry)
 {
-	struct dcache *dc = dentry->d_dcache;
-	uint32_t rename_seq = read_seqcount(&dc->rename_seq);
+	struct still still = STILL_INIT(dentry->d_dcache);
 	bool res;
 
-	dc_read_lock();
-	res = top_is_disconnected(dentry);
-	dc_read_unlock();
-	if (seqcount_unchanged(&dc->rename_seq, rename_seq))
-		return res;
-	dc_lock(&dc->rename_lock);
-	dc_read_lock();
-	res = top_is_disconnected(dentry);
-	dc_read_unlock();
-	dc_unlock(&dc->rename_lock);
+	do {
+		still_begin(&still);
+		res = top_is_disconnected(dentry);
+	} while (!still_end(&still));
 	return res;
 }
 
