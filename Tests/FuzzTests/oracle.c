@@ -78,10 +78,16 @@ static void m_kill(struct m_entry *entry)
 		m_put(parent);
 }
 
+/* Is it below what was invalidated? */
+static bool is_marked(const struct m_entry *entry)
+{
+	return entry->gone ? entry->marked : d_flags(entry->real) & DCACHE_DONTCACHE;
+}
+
 /* What d_delete says in fuzz_program.c: these are not kept. */
 static bool is_kept(const struct m_entry *entry)
 {
-	return entry->hashed && !oracle.dying && entry->name[0] != 'x';
+	return entry->hashed && !oracle.dying && entry->name[0] != 'x' && !is_marked(entry);
 }
 
 void m_put(struct m_entry *entry)
@@ -177,6 +183,26 @@ void m_unhash(struct m_entry *entry)
 	entry->changes++;
 }
 
+/* What is unused below @top goes, directories after what they hold. */
+static void m_prune(struct m_entry *top)
+{
+	bool more = true;
+	int i;
+
+	while (more) {
+		more = false;
+		for (i = 0; i < oracle.nr_entries; i++) {
+			struct m_entry *entry = &oracle.entries[i];
+
+			if (!entry->alive || entry == top || entry->refs ||
+			    !m_is_ancestor(top, entry))
+				continue;
+			m_kill(entry);
+			more = true;
+		}
+	}
+}
+
 void m_invalidate(struct m_entry *entry)
 {
 	int i;
@@ -188,8 +214,10 @@ void m_invalidate(struct m_entry *entry)
 		if (child->alive && child->parent == entry && child != entry)
 			m_unhash(child);
 	}
-	oracle.invalidated |= entry->inode != NULL;
 	m_unhash(entry);
+	if (entry->inode)
+		m_prune(entry);
+	oracle.invalidated |= entry->inode != NULL;
 }
 
 void m_set_inode(struct m_entry *entry, struct m_inode *inode)
