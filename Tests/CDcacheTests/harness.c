@@ -2,10 +2,12 @@
 /* The C tests' harness; see harness.h. */
 #include "harness.h"
 
+#include <dirent.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "harness_run.h"
@@ -110,6 +112,37 @@ long test_thread_sleeps(void)
 
 	/* RUSAGE_THREAD; its name wants _GNU_SOURCE. */
 	return getrusage(1, &usage) ? 0 : usage.ru_nvcsw;
+}
+
+/* What a thread's file "syscall" says: its number, and its arguments in hexadecimal, or "running". */
+static bool sleeps_on(const char *thread, const void *words, size_t size)
+{
+	char path[64], line[256];
+	unsigned long number, address;
+	FILE *file;
+	bool asleep = false;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%.20s/syscall", thread);
+	file = fopen(path, "r");
+	if (!file)
+		return false;
+	if (fgets(line, sizeof(line), file) && sscanf(line, "%lu %lx", &number, &address) == 2)
+		asleep = number == SYS_futex && address - (uintptr_t)words < size;
+	fclose(file);
+	return asleep;
+}
+
+unsigned int test_futex_sleepers(const void *words, size_t size)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	struct dirent *task;
+	unsigned int nr = 0;
+
+	while (tasks && (task = readdir(tasks)))
+		nr += sleeps_on(task->d_name, words, size);
+	if (tasks)
+		closedir(tasks);
+	return nr;
 }
 
 uint64_t test_patience_ns(void)

@@ -89,6 +89,8 @@ uint64_t test_now_ns(void);
 uint64_t test_thread_cpu_ns(void);
 /* How often the calling thread has slept so far: given up the processor while it could not go on. */
 long test_thread_sleeps(void);
+/* How many threads of the process are asleep in futex(2) on a word in @size bytes from @words. */
+unsigned int test_futex_sleepers(const void *words, size_t size);
 /* How long a test waits for what must happen: 20 s, or DCACHE_TEST_PATIENCE seconds. */
 uint64_t test_patience_ns(void);
 /* Confine the test to one processor: this thread, and those that it makes from now on. */

@@ -27,11 +27,18 @@ struct getter {
 	struct dcache *dc;
 	struct inode *result;
 	bool was_new;
+	bool crowd; /* one of CROWD */
 	_Atomic bool done;
 	pthread_t thread;
 };
 
-/* Who gets the inode new takes its time, and fails as often as the test wants. */
+/* Of those who wait for an inode, how many are asleep. */
+static unsigned int sleepers(const struct dcache *dc)
+{
+	return test_futex_sleepers(dc->inode_wait, sizeof(dc->inode_wait));
+}
+
+/* Who gets the inode new waits until all others wait for it, and fails as often as the test wants. */
 static void *get_and_fill(void *arg)
 {
 	struct getter *getter = arg;
@@ -44,7 +51,8 @@ static void *get_and_fill(void *arg)
 			break;
 		CHECK_EQ(atomic_load(&evicting), 0);
 		atomic_fetch_add(&owners, 1);
-		usleep(2000);
+		if (getter->crowd)
+			CHECK(EVENTUALLY(sleepers(getter->dc) == CROWD - 1));
 		if (atomic_fetch_sub(&failures_left, 1) <= 0) {
 			CHECK_EQ(unlock_new_inode(inode, INODE_DIRECTORY, &slow_ops, &owners), 0);
 			break;
@@ -68,6 +76,7 @@ static void crowd_of(int failures)
 	atomic_store(&failures_left, failures);
 	for (i = 0; i < CROWD; i++) {
 		crowd[i].dc = tree.dc;
+		crowd[i].crowd = true;
 		crowd[i].thread = test_thread(get_and_fill, &crowd[i]);
 	}
 	for (i = 0; i < CROWD; i++) {
@@ -234,6 +243,7 @@ TEST(inodes_come_and_go, "stress iget_locked H39")
 
 	for (i = 0; i < 6; i++) {
 		crowd[i].dc = tree.dc;
+		crowd[i].crowd = true;
 		crowd[i].thread = test_thread(come_and_go, &crowd[i]);
 	}
 	for (i = 0; i < 6; i++)

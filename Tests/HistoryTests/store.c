@@ -117,6 +117,20 @@ const struct inode_operations store_dir_ops = { .lookup = store_lookup };
 
 /* ---- operations ---- */
 
+/* Whether @dentry is hashed, and its inode at the same moment. */
+static bool is_hashed_with(struct dentry *dentry, uint32_t *number)
+{
+	const struct inode *inode;
+	bool hashed;
+
+	d_lock(dentry);
+	inode = d_inode(dentry);
+	*number = inode ? (uint32_t)inode_number(inode) : 0;
+	hashed = !d_unhashed(dentry);
+	d_unlock(dentry);
+	return hashed;
+}
+
 static void note_own(struct lane *lane, uint32_t end, unsigned int cell, struct dentry *dentry)
 {
 	uint16_t entry = lane->asked;
@@ -141,6 +155,7 @@ void act_resolve(struct lane *lane, unsigned int cell)
 	struct dentry *dentry;
 	uint32_t began, end, number = 0;
 	uint16_t entry;
+	bool hashed = false;
 
 	call(lane);
 	began = lane->began;
@@ -149,11 +164,8 @@ void act_resolve(struct lane *lane, unsigned int cell)
 	lane->asked_cell = (uint8_t)cell;
 	dentry = lookup_one_unlocked(cell_parent(cell), &name, 0);
 	lane->asking = false;
-	if (!IS_ERR(dentry)) {
-		struct inode *inode = d_inode(dentry);
-
-		number = inode ? (uint32_t)inode_number(inode) : 0;
-	}
+	if (!IS_ERR(dentry))
+		hashed = is_hashed_with(dentry, &number);
 	end = stamp();
 	if (lane->asked) {
 		note_own(lane, end, cell, dentry);
@@ -166,7 +178,8 @@ void act_resolve(struct lane *lane, unsigned int cell)
 	}
 	entry = found_number(lane, dentry, cell);
 	if (stage.cell_of[entry] == cell && !stage.is_outcome[entry]) {
-		note(lane, end, OP_RESOLVE, cell, entry, number);
+		/* If dropped since it was found, what became of it since need not be the truth. */
+		note(lane, end, hashed ? OP_RESOLVE : OP_HIT, cell, entry, number);
 	} else {
 		note_outcome(lane, end, cell, OUTCOME_ENTRY(entry));
 		if (stage.cell_of[entry] == cell) {
