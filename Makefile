@@ -252,7 +252,7 @@ histories: $(BUILD)/release/history-tests $(BUILD)/checked/history-tests
 	@echo "--- histories, release build"
 	$(Q)$(BUILD)/release/history-tests
 	@echo "--- histories, checked build"
-	$(Q)$(BUILD)/checked/history-tests -n 1000000 -u 2000
+	$(Q)$(BUILD)/checked/history-tests -n 4000000 -u 2000
 
 # The controlled scheduler: the core's own sources, instrumented for the thread sanitizer, on a
 # runtime of ours.

@@ -123,6 +123,8 @@ static bool is_hashed_with(struct dentry *dentry, uint32_t *number)
 	const struct inode *inode;
 	bool hashed;
 
+	if (stage.pause)
+		stage.pause();
 	d_lock(dentry);
 	inode = d_inode(dentry);
 	*number = inode ? (uint32_t)inode_number(inode) : 0;
