@@ -204,8 +204,9 @@ check-symbols: all
 check-probes: all
 	$(Q)CC='$(CC)' scripts/check-probes $(BUILD)/libdcache.so $(BUILD)/libdcache.a
 
-# Each public header alone, in strict C and in C++.
+# Each public header: its comments, and whether it compiles alone, in strict C and in C++.
 check-headers: | deps
+	$(Q)scripts/check-headers
 	$(Q)for header in $(HEADERS:include/%=%); do \
 		echo "#include <$$header>" | \
 		$(CC) -std=c11 $(WARNINGS) -Wpedantic -Werror -Iinclude -fsyntax-only -x c - && \
