@@ -296,7 +296,7 @@ model: $(BUILD)/model/model-tests
 	$(Q)$(MODEL) -b 1 -s 1 -t 0.4
 	$(Q)$(MODEL) -b 1 -w 1 -g 1 -t 0.4
 	$(Q)$(MODEL) -b -1 -u 1 -t 2
-	$(Q)$(MODEL) -r 1500 -s 3 -w 1 -g 2
+	$(Q)$(MODEL) -r 2500 -s 3 -w 1 -g 2
 	$(Q)$(MODEL) -p 700 -s 3 -w 1 -g 2 -d 3
 	$(Q)$(MODEL) -p 700 -s 3 -w 1 -g 2 -d 5
 	$(Q)$(MODEL) -F -b 1 oom
