@@ -48,7 +48,8 @@ struct dentry_operations {
 	/**
 	 * Is a hashed entry that lookup_one_unlocked() or lookup_slow() found still true? Return
 	 * positive: yes; 0: no, it is dropped and asked for again; negative errno: that error is
-	 * returned and the entry stays. May sleep.
+	 * returned and the entry stays. May sleep. The directory may be locked shared, by
+	 * lookup_slow(), so it must not lock it.
 	 */
 	int (*d_revalidate)(struct dentry *dentry, unsigned int flags);
 
