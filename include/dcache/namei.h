@@ -104,7 +104,8 @@ DCACHE_API struct dentry *__lookup_slow(struct dentry *parent, const struct qstr
  * goes through was changed again and again while it was looked at; -EOPNOTSUPP (no lookup or get_link
  * operation); -EOVERFLOW: the answer's count is full; backend's errors; -ENOMEM; what else
  * lookup_one_unlocked() says.
- * Context: sleeps, unless WALK_CACHED; not in a read section; no directory's lock is held.
+ * Context: sleeps, no directory's lock is held; with WALK_CACHED as d_lookup(), any may be. Not in a read
+ * section.
  */
 DCACHE_API struct dentry *dcache_walk(struct dentry *root, struct dentry *base, const char *path,
 				      size_t len, unsigned int flags);
