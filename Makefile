@@ -204,8 +204,9 @@ check-symbols: all
 check-probes: all
 	$(Q)CC='$(CC)' scripts/check-probes $(BUILD)/libdcache.so $(BUILD)/libdcache.a
 
-# Each public header alone, in strict C and in C++.
+# Each public header: its comments, and whether it compiles alone, in strict C and in C++.
 check-headers: | deps
+	$(Q)scripts/check-headers
 	$(Q)for header in $(HEADERS:include/%=%); do \
 		echo "#include <$$header>" | \
 		$(CC) -std=c11 $(WARNINGS) -Wpedantic -Werror -Iinclude -fsyntax-only -x c - && \
@@ -295,7 +296,7 @@ model: $(BUILD)/model/model-tests
 	$(Q)$(MODEL) -b 1 -s 1 -t 0.4
 	$(Q)$(MODEL) -b 1 -w 1 -g 1 -t 0.4
 	$(Q)$(MODEL) -b -1 -u 1 -t 2
-	$(Q)$(MODEL) -r 1500 -s 3 -w 1 -g 2
+	$(Q)$(MODEL) -r 2500 -s 3 -w 1 -g 2
 	$(Q)$(MODEL) -p 700 -s 3 -w 1 -g 2 -d 3
 	$(Q)$(MODEL) -p 700 -s 3 -w 1 -g 2 -d 5
 	$(Q)$(MODEL) -F -b 1 oom

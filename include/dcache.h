@@ -41,8 +41,17 @@
  * from functions that return a pointer. No call sets errno. Nothing prints, aborts or exits in a
  * release build.
  *
- * Threads: every call may be made from any thread, which need not register itself. Each call's
- * "Context" says whether it may sleep. Nothing that may sleep is called inside a read section.
+ * Threads: every call may be made from any thread, which need not register itself.
+ *
+ * Context, in each call's comment, says where the call may be made:
+ *	any			also in a read section, and with a d_lock() held; does not sleep
+ *	does not sleep for long	waits for those who hold the library's locks, which is short, and may
+ *				have to help where very much waits to be freed (inode_operations.release)
+ *	may sleep, sleeps	for operations of the program, or for what the call is for
+ * Nothing is called in a read section that is not said to be, and nothing with a d_lock() held but
+ * d_wait_lookup() and what is for any context. Directories' locks may be held, but not that of a directory
+ * which the call locks: lookup_slow() and what uses it. Operations that may sleep may make any call but
+ * those that say otherwise; the others call nothing but accessors.
  *
  * An instance has a thread of its own, with all signals blocked: it frees memory after grace periods,
  * ends what changes of a table's size others began, and does what d_invalidate_deferred() left to it.
@@ -50,8 +59,12 @@
  * starts one more. Both end with the instance.
  *
  * Locks, outermost first: the directory's inode_lock() or inode_lock_shared(), which the caller
- * takes; then the library's own, which no call returns with, except d_lock(). Of two directories that
- * are related lock the upper one first; of two that are not, in any order that is always the same.
+ * takes; then the library's own, which no call returns with, except d_lock(). No call waits for two
+ * directories' locks. A program that does, as for a rename, takes them in an order of all directories that
+ * no rename changes, such as that of their numbers. Unless something waits for a directory's lock
+ * with that of one above it held, as a lookup operation that looks up further down: then the upper one comes
+ * first (is_subdir()), and only one thread at a time has two, by a mutex that is taken before both, since
+ * renames change who is above whom. ("The upper one first, unrelated ones by number" alone is no order.)
  *
  * Cancellation: no call is a cancellation point, nor is an operation of the program while the library
  * calls it: a pthread_cancel() waits until the call returns. An operation must not end its thread.

@@ -173,7 +173,7 @@ import Testing
 
 extension InodeTests {
   /// A store of directories in one another, `/1/2/3`, whose names are `d1`, `d2`, `d3`.
-  private struct Deep: DirectoryBackend {
+  struct Deep: DirectoryBackend {
     let census: Census
 
     func lookup(

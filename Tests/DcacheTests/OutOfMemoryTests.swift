@@ -125,6 +125,46 @@ import Testing
     }
   }
 
+  /// The whole way up from an entry without a place: directories without one are made, looked up under
+  /// names of both kinds, and moved there. Where there was no memory, the second attempt goes on.
+  @Test func reconnecting() async {
+    await #expect(processExitsWith: .success) {
+      Self.sweep(
+        "reconnect",
+        make: { try Cache(root: File("0", $0), backend: InodeTests.Deep(census: $0)) }
+      ) { cache, census throws(DcacheError) in
+        let inode = try cache.inode(number: 3) { () in (File("3", census), .directory) }
+        let entry = try cache.obtainAlias(of: inode)
+        var failure: DcacheError?
+        for _ in 1...2 where entry.isDisconnected {
+          do throws(DcacheError) {
+            try Self.reconnect(entry, in: cache, census)
+          } catch {
+            failure = error
+          }
+        }
+        if entry.isDisconnected { throw .ioError }
+        if let failure { throw failure }
+      }
+    }
+  }
+
+  private static func reconnect(
+    _ entry: borrowing Entry, in cache: Cache, _ census: Census
+  ) throws(DcacheError) {
+    try cache.reconnect(entry) { child throws(DcacheError) in
+      guard child.number > 1 else {
+        guard let root = cache.root.inode else { throw .ioError }
+        return root
+      }
+      let number = child.number - 1
+      return try cache.inode(number: number) { () in (File("\(number)", census), .directory) }
+    } name: { child, _ in
+      let noughts = String(repeating: "0", count: child.number == 2 ? 200 : 0)
+      return Array("d\(noughts)\(child.number)".utf8)
+    }
+  }
+
   @Test func walking() async {
     await #expect(processExitsWith: .success) {
       Self.sweep("walk", make: { try Store.small(census: $0).cache() }) {

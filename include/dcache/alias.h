@@ -24,9 +24,10 @@ DCACHE_BEGIN_DECLS
  *
  * Return: NULL: @dentry is now the entry; or the entry that took its place, referenced; or
  * ERR_PTR: -ELOOP: that entry is an ancestor of @dentry; -ESTALE: the locks that moving it from
- * another directory needs cannot be had without waiting; what d_add() says. After an error an
- * in-lookup entry still is, and still the caller's.
- * Context: may sleep (the inode's evict may run); not in a read section.
+ * another directory needs cannot be had without waiting; -EOVERFLOW: that entry has 2^30 references; what
+ * d_add() says. After an error an in-lookup entry still is, and still the caller's.
+ * Context: may sleep (the inode's evict may run); not in a read section. The directory's lock is held as for
+ * d_alloc_parallel(); that of the directory which the entry is in is tried, shared.
  */
 DCACHE_API struct dentry *d_splice_alias(struct inode *inode, struct dentry *dentry);
 
@@ -58,19 +59,20 @@ DCACHE_API struct dentry *d_add_ci(struct dentry *dentry, struct inode *inode,
  *
  * Return: any entry of the inode, or a new one that is disconnected: its own parent, unhashed,
  * freed with its last reference unless d_splice_alias() finds it a place before. Or
- * ERR_PTR: -ENOMEM; -EINVAL: the inode is new (inode_is_new()).
+ * ERR_PTR: -ENOMEM; -EINVAL: the inode is new (inode_is_new()); -EOVERFLOW: the entry has 2^30 references.
  * Context: may sleep; not in a read section.
  */
 DCACHE_API struct dentry *d_obtain_alias(struct inode *inode);
 
 /**
  * d_find_alias - an entry of an inode: a directory's one entry, even unhashed; of any other inode, a
- * hashed one. Return: the entry, referenced, or NULL. Context: does not sleep for long; not in a read
- * section.
+ * hashed one. @inode is referenced. Return: the entry, referenced, or NULL, also if it has 2^30 references.
+ * Context: does not sleep for long; not in a read section.
  */
 DCACHE_API struct dentry *d_find_alias(struct inode *inode);
 
-/** d_find_any_alias - any entry of an inode, hashed or not, referenced, or NULL. Context: as above. */
+/** d_find_any_alias - any entry of an inode, hashed or not, referenced, or NULL.
+ *  Context: as d_find_alias(). */
 DCACHE_API struct dentry *d_find_any_alias(struct inode *inode);
 
 /** d_prune_aliases - free those entries of an inode that are unused. Each that was there at the beginning
@@ -79,7 +81,7 @@ DCACHE_API struct dentry *d_find_any_alias(struct inode *inode);
 DCACHE_API size_t d_prune_aliases(struct inode *inode);
 
 /** d_is_disconnected - is it, or the topmost entry above it, one of d_obtain_alias() that has found no
- *  place yet? Right under concurrent moves. */
+ *  place yet? Right under concurrent moves. Context: does not sleep for long; not in a read section. */
 DCACHE_API bool d_is_disconnected(const struct dentry *dentry);
 
 /** struct export_operations - how a filesystem finds the way up from an inode. */

@@ -33,25 +33,26 @@ struct inode;
 /**
  * ERR_PTR - carry an error in a pointer.
  * @error: a negative errno value, -MAX_ERRNO .. -1.
+ * Return: a pointer for which IS_ERR() holds; not to be followed. Context: any.
  */
 static inline void *ERR_PTR(long error)
 {
 	return (void *)error;
 }
 
-/** PTR_ERR - the negative errno value that an error pointer carries. */
+/** PTR_ERR - the negative errno value that an error pointer carries. Context: any. */
 static inline long PTR_ERR(const void *ptr)
 {
 	return (long)ptr;
 }
 
-/** IS_ERR - does @ptr carry an error? NULL does not. */
+/** IS_ERR - does @ptr carry an error? NULL does not. Context: any. */
 static inline bool IS_ERR(const void *ptr)
 {
 	return (uintptr_t)ptr >= (uintptr_t)-MAX_ERRNO;
 }
 
-/** IS_ERR_OR_NULL - is @ptr NULL, or does it carry an error? */
+/** IS_ERR_OR_NULL - is @ptr NULL, or does it carry an error? Context: any. */
 static inline bool IS_ERR_OR_NULL(const void *ptr)
 {
 	return !ptr || IS_ERR(ptr);

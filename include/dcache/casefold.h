@@ -28,10 +28,12 @@ DCACHE_BEGIN_DECLS
 DCACHE_API extern const struct dentry_operations casefold_dentry_operations;
 
 /** casefold_d_hash - d_hash: full_name_hash() of what casefold_name() makes. Return: 0, or
- *  -ENAMETOOLONG above DCACHE_NAME_MAX bytes, which no other call lets through. */
+ *  -ENAMETOOLONG above DCACHE_NAME_MAX bytes, which no other call lets through. Context: any; allocates
+ *  nothing. */
 DCACHE_API int casefold_d_hash(const struct dentry *dir, struct qstr *name);
 
-/** casefold_d_compare - d_compare: 0 if the folded names are equal. */
+/** casefold_d_compare - d_compare: 0 if the @len bytes @str and @name are equal by that rule, 1 if not.
+ *  Context: any; allocates nothing. */
 DCACHE_API int casefold_d_compare(const struct dentry *dir, unsigned int len, const char *str,
 				  const struct qstr *name);
 

@@ -8,8 +8,9 @@
  *
  * References: unless a call says otherwise, an entry it returns is referenced for the caller, who
  * gives it back with dput(); an entry passed in must be referenced by the caller and stays so.
- * An inode passed to d_add(), d_instantiate(), d_splice_alias(), d_add_ci(), d_make_root() and
- * d_obtain_alias() is consumed: its reference is the library's, also when the call fails.
+ * An inode passed to d_add(), d_instantiate(), d_splice_alias(), d_add_ci(), d_make_root(),
+ * d_obtain_alias() and dir_listing_add() is consumed: its reference is the library's, also when the call
+ * fails.
  */
 #ifndef DCACHE_DENTRY_H
 #define DCACHE_DENTRY_H
@@ -47,7 +48,8 @@ struct dentry_operations {
 	/**
 	 * Is a hashed entry that lookup_one_unlocked() or lookup_slow() found still true? Return
 	 * positive: yes; 0: no, it is dropped and asked for again; negative errno: that error is
-	 * returned and the entry stays. May sleep.
+	 * returned and the entry stays. May sleep. The directory may be locked shared, by
+	 * lookup_slow(), so it must not lock it.
 	 */
 	int (*d_revalidate)(struct dentry *dentry, unsigned int flags);
 
@@ -75,7 +77,7 @@ DCACHE_API uint32_t full_name_hash(const struct dentry *dir, const void *bytes, 
  * The root is never hashed and has itself as its parent. An instance may have several.
  * Return: the entry, or ERR_PTR: -ENOMEM, -ENOTDIR, -EEXIST (the directory has an entry already),
  * -EINVAL (it is new, inode_is_new()).
- * Context: may sleep.
+ * Context: may sleep (making room frees others); not in a read section.
  */
 DCACHE_API struct dentry *d_make_root(struct inode *inode);
 
@@ -91,8 +93,14 @@ DCACHE_API struct dentry *d_make_root(struct inode *inode);
  */
 DCACHE_API struct dentry *d_alloc(struct dentry *parent, const struct qstr *name);
 
-/** d_set_d_op - give an entry operations of its own. Only before it can be found by others, or,
- *  for a root, before it has children. */
+/**
+ * d_set_d_op - give an entry operations of its own, instead of the instance's.
+ * @op: NULL: none. Not copied: must outlive the instance.
+ *
+ * Only before lookups can find the entry: in the lookup operation, say, or after d_alloc(); a root, before
+ * it has children.
+ * Context: does not sleep for long; not in a read section.
+ */
 DCACHE_API void d_set_d_op(struct dentry *dentry, const struct dentry_operations *op);
 
 /**
@@ -107,8 +115,8 @@ DCACHE_API void d_set_d_op(struct dentry *dentry, const struct dentry_operations
  * @inode is a directory that has an entry already (see d_splice_alias()); -EINVAL: @dentry is a
  * root, already positive, or its lookup ended with an outcome, or @inode is new (inode_is_new());
  * -EXDEV: @inode is another instance's. After an error an in-lookup entry still is, and still the caller's.
- * Context: does not sleep for long (bounded by other short holders), but for a negative in an instance
- * that limits these: making room frees others, as in d_alloc(); not in a read section.
+ * Context: does not sleep for long, but for a negative in an instance that limits these (making room frees
+ * others, as in d_alloc()), and after an error (the inode's evict may run); not in a read section.
  */
 DCACHE_API int d_add(struct dentry *dentry, struct inode *inode);
 
@@ -122,7 +130,7 @@ DCACHE_API int d_add(struct dentry *dentry, struct inode *inode);
 DCACHE_API int d_instantiate(struct dentry *dentry, struct inode *inode);
 
 /** d_drop - make an entry unreachable for lookups from now on. Holders keep it. No-op if it is
- *  unhashed. Context: as d_add(). */
+ *  unhashed. Context: does not sleep for long; not in a read section. */
 DCACHE_API void d_drop(struct dentry *dentry);
 
 /**
@@ -144,7 +152,8 @@ DCACHE_API void d_delete(struct dentry *dentry);
 
 /** dget - take another reference. @dentry is referenced, or NULL. Return: @dentry. It cannot fail: an
  *  entry with three quarters of 2^31 references is not counted any more and lives for ever.
- *  Context: any; waits, briefly, for the holder of the entry's lock. */
+ *  Context: does not sleep for long (waits for the holder of the entry's lock); also in a read section, if
+ *  the entry is referenced. */
 DCACHE_API struct dentry *dget(struct dentry *dentry);
 
 /**
@@ -159,7 +168,8 @@ DCACHE_API struct dentry *dget(struct dentry *dentry);
 DCACHE_API void dput(struct dentry *dentry);
 
 /** dget_parent - the parent, referenced, right also while the entry is being moved. A root's is
- *  itself. Context: does not sleep for long. */
+ *  itself. Context: does not sleep for long, but where the entry is moved away in that moment, and
+ *  everybody else lets go of its old parent: then as dput(); not in a read section. */
 DCACHE_API struct dentry *dget_parent(struct dentry *dentry);
 
 /** d_inode - the entry's inode, or NULL; valid while the entry is referenced and not deleted, or
@@ -175,18 +185,22 @@ DCACHE_API bool d_is_dir(const struct dentry *dentry);
 DCACHE_API bool d_unhashed(const struct dentry *dentry);
 /** IS_ROOT - is the entry its own parent: the root of a tree, or disconnected? Context: any. */
 DCACHE_API bool IS_ROOT(const struct dentry *dentry);
-/** d_count - references just now; negative once the entry is dead. For tests and diagnostics. */
+/** d_count - references just now, the caller's and waiters' too; negative once the entry is dead. For
+ *  tests and diagnostics. Context: any. */
 DCACHE_API int d_count(const struct dentry *dentry);
-/** d_dcache - the instance. */
+/** d_dcache - the instance; no reference is taken on it. Context: any. */
 DCACHE_API struct dcache *d_dcache(const struct dentry *dentry);
-/** d_fsdata, d_set_fsdata - one pointer of the program's; NULL in a new entry. Readers in a
- *  section may load it at any time. */
+/** d_fsdata, d_set_fsdata - one pointer of the program's, to whom what it points to belongs
+ *  (dentry_operations.d_release); NULL in a new entry. Readers in a section may load it at any time.
+ *  Context: any. */
 DCACHE_API void *d_fsdata(const struct dentry *dentry);
 DCACHE_API void d_set_fsdata(struct dentry *dentry, void *fsdata);
 
 /**
  * d_parent - the parent, unreferenced: stays valid while the entry is referenced and cannot be
- * moved (in-lookup, or its directory is locked), or in a read section. See dget_parent().
+ * moved (in-lookup, or its directory is locked), or in a read section. See dget_parent(). A root's is
+ * itself.
+ * Context: any.
  */
 DCACHE_API struct dentry *d_parent(const struct dentry *dentry);
 
@@ -195,14 +209,16 @@ DCACHE_API struct dentry *d_parent(const struct dentry *dentry);
  *
  * Valid while the entry is referenced and cannot be moved: while it is in-lookup, as in the
  * lookup operation, or while its directory is locked. Everywhere else: d_name_copy().
+ * Context: any.
  */
 DCACHE_API struct qstr d_name(const struct dentry *dentry);
 
 /**
  * d_name_copy - copy the entry's name, right also while it is being moved.
  * @buf: receives the bytes and a NUL; DCACHE_NAME_MAX + 1 always suffices.
+ * @size: bytes of @buf.
  * Return: the length, or -ERANGE if it does not fit; nothing is written then.
- * Context: does not sleep for long; any.
+ * Context: any; waits, briefly, for whoever is moving the entry.
  */
 DCACHE_API int d_name_copy(const struct dentry *dentry, char *buf, size_t size);
 
@@ -210,7 +226,7 @@ DCACHE_API int d_name_copy(const struct dentry *dentry, char *buf, size_t size);
  * dentry_path - the path from the root of the entry's tree, as of one moment.
  * @buf: receives the path, beginning with '/', and a NUL.
  * Return: its length, or -ENAMETOOLONG if it does not fit into @size bytes.
- * Context: does not sleep for long; not under the library's locks.
+ * Context: does not sleep for long; not in a read section.
  */
 DCACHE_API int dentry_path(const struct dentry *dentry, char *buf, size_t size);
 
@@ -222,7 +238,8 @@ DCACHE_API int dentry_path(const struct dentry *dentry, char *buf, size_t size);
  * in-lookup entry is not.
  * Return: the entry, or NULL, also where the name or the parent is no good, or the entry has 2^30
  * references: calls that return errors say -EOVERFLOW then.
- * Context: waits, briefly, for the holder of the found entry's lock; not in a read section.
+ * Context: does not sleep for long, but where what it has found is dropped or moved in that moment, and
+ * everybody else lets go of it: then as dput(); not in a read section.
  */
 DCACHE_API struct dentry *d_lookup(struct dentry *parent, const struct qstr *name);
 
@@ -257,7 +274,8 @@ DCACHE_API bool d_seq_retry(const struct dentry *dentry, uint32_t seq);
 DCACHE_API bool dget_rcu(struct dentry *dentry, uint32_t seq);
 
 /** d_lock, d_unlock - an entry's own lock, for d_wait_lookup(). Innermost: nothing of the library
- *  but d_wait_lookup() and accessors may be called under it. Not in a read section. */
+ *  but d_wait_lookup() and accessors may be called under it, nor another entry's be taken.
+ *  Context: d_lock() does not sleep for long; not in a read section. d_unlock(): any. */
 DCACHE_API void d_lock(struct dentry *dentry);
 DCACHE_API void d_unlock(struct dentry *dentry);
 

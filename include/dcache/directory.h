@@ -57,7 +57,7 @@ DCACHE_API int dir_listing_begin(struct dir_listing *listing, struct dentry *dir
  * complete. "." and ".." are passed over.
  * Return: 0; what d_alloc() and d_splice_alias() say, or -EINVAL: no inode: the directory will not be
  * complete then.
- * Context: may sleep; not in a read section.
+ * Context: may sleep; not in a read section; the directory is locked as for dir_listing_begin().
  */
 DCACHE_API int dir_listing_add(struct dir_listing *listing, const struct qstr *name,
 			       struct inode *inode);

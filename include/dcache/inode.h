@@ -65,7 +65,7 @@ struct inode_operations {
  *
  * Return: the inode, or ERR_PTR(-ENOMEM), ERR_PTR(-EINVAL) for an unknown type. On error
  * ops->release is not called.
- * Context: does not sleep.
+ * Context: does not sleep; also in a read section.
  */
 DCACHE_API struct inode *new_inode(struct dcache *dc, uint64_t ino, enum inode_type type,
 				   const struct inode_operations *ops, void *private_data);
@@ -115,7 +115,8 @@ DCACHE_API void iget_failed(struct inode *inode);
  *  section. */
 DCACHE_API struct inode *ilookup(struct dcache *dc, uint64_t ino);
 
-/** ihold - take another reference on an inode that is referenced. Context: any. */
+/** ihold - take another reference on an inode that is referenced. It is not refused: there must not be 2^32.
+ *  Context: any. */
 DCACHE_API void ihold(struct inode *inode);
 
 /**
@@ -129,29 +130,34 @@ DCACHE_API struct inode *igrab(struct inode *inode);
  *  Context: may sleep if it is the last; not in a read section. */
 DCACHE_API void iput(struct inode *inode);
 
-/** inode_private - the pointer given to new_inode(). */
+/** inode_private - the pointer given to new_inode() or unlock_new_inode(), NULL before; what it points to is
+ *  the program's (inode_operations.release). Context: any. */
 DCACHE_API void *inode_private(const struct inode *inode);
-/** inode_number - the number given to new_inode(). */
+/** inode_number - the number given to new_inode() or iget_locked(). Context: any. */
 DCACHE_API uint64_t inode_number(const struct inode *inode);
-/** inode_get_type - the type given to new_inode(). */
+/** inode_get_type - the type given to new_inode() or unlock_new_inode(), 0 before. Context: any. */
 DCACHE_API enum inode_type inode_get_type(const struct inode *inode);
-/** inode_dcache - the instance given to new_inode(). */
+/** inode_dcache - the instance given to new_inode() or iget_locked(); no reference is taken on it.
+ *  Context: any. */
 DCACHE_API struct dcache *inode_dcache(const struct inode *inode);
 
 /**
- * inode_lock, inode_lock_shared - the directory lock (i_rwsem).
+ * inode_lock, inode_unlock, inode_lock_shared, inode_unlock_shared - the directory lock (i_rwsem).
+ * @dir: referenced.
  *
  * Lookups hold a directory shared; whoever creates, removes or renames in it holds it exclusively,
  * so that a lookup which raced the change cannot publish what was true before it. First come,
  * first served: a waiting writer is not overtaken by later readers, so a thread must not take it
- * shared twice. Any thread may unlock.
- * Context: sleeps; not in a read section.
+ * shared twice. Any thread may unlock; a checked build stops if it is not locked so.
+ * Context: locking sleeps; not in a read section. Unlocking does not sleep for long. Two directories: see
+ * dcache.h.
  */
 DCACHE_API void inode_lock(struct inode *dir);
 DCACHE_API void inode_unlock(struct inode *dir);
 DCACHE_API void inode_lock_shared(struct inode *dir);
 DCACHE_API void inode_unlock_shared(struct inode *dir);
-/** inode_trylock, inode_trylock_shared - the same if it can be had at once. Never sleeps. */
+/** inode_trylock, inode_trylock_shared - the same if it can be had at once. Return: true: it is locked.
+ *  Context: any; never sleeps. */
 DCACHE_API bool inode_trylock(struct inode *dir);
 DCACHE_API bool inode_trylock_shared(struct inode *dir);
 

@@ -55,7 +55,8 @@ struct dcache_options {
 struct dcache_stats {
 	uint64_t entries;		/**< entries alive */
 	uint64_t negatives;		/**< of these, hashed and without an inode */
-	uint64_t unused;		/**< of these, on the list of those without a reference */
+	uint64_t unused;		/**< of these, on the list of those without a reference, which
+					 *   one that is used again leaves when it is come by */
 	uint64_t in_lookup;		/**< of these, being asked for now */
 	uint64_t inodes;		/**< inodes alive */
 	uint64_t pending_frees;		/**< objects waiting for a grace period */
@@ -64,7 +65,7 @@ struct dcache_stats {
 	uint64_t over_limit;		/**< entries above a limit because all unused ones are gone */
 	uint64_t buckets;		/**< of the entry table */
 	uint64_t in_lookup_buckets;	/**< of the in-lookup table */
-	uint64_t inserted;		/**< times an entry was hashed */
+	uint64_t inserted;		/**< times an entry was hashed, but by a move */
 	uint64_t renames;		/**< moves and exchanges */
 	uint64_t resizes;		/**< times a table began to grow or shrink */
 	uint64_t lookups_started;	/**< times d_alloc_parallel() gave a caller a new entry */
@@ -79,7 +80,8 @@ struct dcache_stats {
  * @out:  receives the instance; untouched on error.
  *
  * Return: 0; -EINVAL (a setting out of range, or a size this library does not know); -ENOMEM;
- * -EAGAIN or what else pthread_create(3) says: the thread that frees memory could not be started.
+ * -EAGAIN or what else pthread_create(3) says: the thread that frees memory could not be started; what
+ * getrandom(2) says.
  * Context: may sleep.
  */
 DCACHE_API int dcache_create(const struct dcache_options *opts, struct dcache **out);
@@ -92,7 +94,8 @@ DCACHE_API int dcache_create(const struct dcache_options *opts, struct dcache **
  * gone when the call returns.
  *
  * Return: 0; -EBUSY: an entry or inode is still referenced, the instance stays usable;
- * -EDEADLK: called from an inode's release operation.
+ * -EDEADLK: called from an inode's release operation, or from an operation within what
+ * d_invalidate_deferred() left to the background.
  * Context: may sleep; not in a read section. Nobody else may use the instance meanwhile.
  */
 DCACHE_API int dcache_destroy(struct dcache *dc);

@@ -59,7 +59,8 @@ DCACHE_API int d_invalidate_inode(struct inode *inode);
  * Nor is what is being found by a lookup that is under way. A complete directory is not complete any
  * more, since the name may exist now.
  * Return: 0, also if nothing is cached; -ENOENT (negative parent), -ENOTDIR; -EINVAL, -ENAMETOOLONG: no
- * name; what d_hash or d_invalidate() says. Context: as d_invalidate().
+ * name; -EOVERFLOW: the entry has 2^30 references; what d_hash or d_invalidate() says.
+ * Context: as d_invalidate().
  */
 DCACHE_API int d_invalidate_name(struct dentry *parent, const struct qstr *name);
 
@@ -83,11 +84,12 @@ DCACHE_API int d_invalidate_children(struct dentry *dir);
  * is hashed, or a d_revalidate operation vouches for it without setting a time. On an entry that is
  * in-lookup or not yet hashed, as in a lookup operation, it is for what will be published; a directory
  * that d_splice_alias() moves there gets it, too. An entry's time does not begin anew by d_rehash().
- * Context: as d_add().
+ * Context: does not sleep for long; not in a read section.
  */
 DCACHE_API void d_set_ttl(struct dentry *dentry, uint64_t ttl_ns);
 
-/** d_is_stale - has its time to live passed, or its directory's generation changed? Context: any. */
+/** d_is_stale - has its time to live passed, or its directory's generation changed? Context: any; waits,
+ *  briefly, for whoever is moving the entry. */
 DCACHE_API bool d_is_stale(const struct dentry *dentry);
 
 /**

@@ -23,8 +23,9 @@ DCACHE_BEGIN_DECLS
  *
  * Return: an entry, referenced, positive or negative; or ERR_PTR: the backend's error; -ENOENT
  * (negative parent); -ENOTDIR; -EINVAL, -ENAMETOOLONG (bad name); -EOPNOTSUPP: the directory has
- * no lookup operation; -ENOMEM; -EDEADLK.
- * Context: sleeps; not in a read section.
+ * no lookup operation; -ENOMEM; -EOVERFLOW, -EDEADLK: as d_alloc_parallel(); what d_hash and
+ * d_revalidate say.
+ * Context: sleeps; not in a read section; takes the directory's lock.
  */
 DCACHE_API struct dentry *lookup_one_unlocked(struct dentry *parent, const struct qstr *name,
 					      unsigned int flags);
@@ -33,6 +34,8 @@ DCACHE_API struct dentry *lookup_one_unlocked(struct dentry *parent, const struc
  * lookup_slow - the same without looking for a hit first: for callers that have just missed.
  *
  * Takes the directory's lock shared, then does as __lookup_slow().
+ * Return: as lookup_one_unlocked().
+ * Context: sleeps; not in a read section; takes the directory's lock.
  */
 DCACHE_API struct dentry *lookup_slow(struct dentry *parent, const struct qstr *name,
 				      unsigned int flags);
@@ -45,6 +48,10 @@ DCACHE_API struct dentry *lookup_slow(struct dentry *parent, const struct qstr *
  * d_splice_alias(): that entry. Another entry: that one, and waiters get it too. An error:
  * returned, to waiters too. NULL and the entry not ended: the name does not exist, and that is not
  * to be cached; the entry is returned negative and unhashed, to waiters too.
+ *
+ * Return: as lookup_one_unlocked().
+ * Context: sleeps, also for another's lookup of the name; the directory's lock is held; not in a read
+ * section.
  */
 DCACHE_API struct dentry *__lookup_slow(struct dentry *parent, const struct qstr *name,
 					unsigned int flags);
@@ -95,8 +102,10 @@ DCACHE_API struct dentry *__lookup_slow(struct dentry *parent, const struct qstr
  * -ENAMETOOLONG (a component, or the path); -EXDEV (WALK_BENEATH; or @base is not below @root);
  * -EINVAL (empty path, NUL in it or in a link's, unknown flags); -EAGAIN: WALK_CACHED; or what the path
  * goes through was changed again and again while it was looked at; -EOPNOTSUPP (no lookup or get_link
- * operation); -EOVERFLOW: the answer's count is full; backend's errors; -ENOMEM.
- * Context: sleeps, unless WALK_CACHED; not in a read section; no directory's lock is held.
+ * operation); -EOVERFLOW: the answer's count is full; backend's errors; -ENOMEM; what else
+ * lookup_one_unlocked() says.
+ * Context: sleeps, no directory's lock is held; with WALK_CACHED as d_lookup(), any may be. Not in a read
+ * section.
  */
 DCACHE_API struct dentry *dcache_walk(struct dentry *root, struct dentry *base, const char *path,
 				      size_t len, unsigned int flags);

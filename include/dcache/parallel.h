@@ -67,12 +67,12 @@ DCACHE_API bool d_in_lookup(const struct dentry *dentry);
  * has put its reference without ending it is ended when only waiters' references are left, and until
  * then the call sleeps. After the return nobody touches this waiter's place in the queue, nor the
  * owner's queue head for its sake.
- * Context: sleeps.
+ * Context: sleeps; not in a read section.
  */
 DCACHE_API void d_wait_lookup(struct dentry *dentry);
 
 /** d_lookup_done - end a lookup without an answer: waiters start over, one becomes the owner.
- *  No-op if @dentry is not in-lookup. Context: as d_add(). */
+ *  No-op if @dentry is not in-lookup. Context: as d_drop(). */
 DCACHE_API void d_lookup_done(struct dentry *dentry);
 
 /**
@@ -80,7 +80,7 @@ DCACHE_API void d_lookup_done(struct dentry *dentry);
  * @error: -MAX_ERRNO .. -1. A later caller asks afresh.
  *
  * Return: 0; -EINVAL: not an error; -EALREADY: @dentry is not in-lookup (any more).
- * Context: as d_add().
+ * Context: as d_drop().
  */
 DCACHE_API int d_lookup_fail(struct dentry *dentry, int error);
 
@@ -89,7 +89,7 @@ DCACHE_API int d_lookup_fail(struct dentry *dentry, int error);
  * @alias: what everybody who waits gets, each with a reference; the caller keeps its own.
  *
  * Return: 0; -EINVAL: @alias is @dentry, in-lookup itself, or NULL; -EXDEV; -EALREADY, as above.
- * Context: as d_add().
+ * Context: as d_drop().
  */
 DCACHE_API int d_lookup_redirect(struct dentry *dentry, struct dentry *alias);
 
@@ -98,7 +98,7 @@ DCACHE_API int d_lookup_redirect(struct dentry *dentry, struct dentry *alias);
  *
  * From now on that thread may wait for it, instead of getting -EDEADLK. If that thread ends before
  * the lookup does, this must be called before: thread numbers are used again. No-op if @dentry is
- * not in-lookup. Context: as d_add().
+ * not in-lookup. Context: as d_drop().
  */
 DCACHE_API void d_lookup_detach(struct dentry *dentry);
 

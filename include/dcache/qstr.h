@@ -35,7 +35,9 @@ struct qstr {
 /**
  * qstr_init - a name from bytes and a length.
  *
+ * @name: @len bytes, which are not copied: they must stay as long as the result is used.
  * A length that does not fit 32 bits is kept as one that every call refuses with -ENAMETOOLONG.
+ * Context: any.
  */
 static inline struct qstr qstr_init(const char *name, size_t len)
 {
@@ -52,7 +54,7 @@ static inline struct qstr qstr_init(const char *name, size_t len)
  *
  * Return: 0, -EINVAL (empty, or holds '/' or NUL), -ENAMETOOLONG, or the error of the directory's
  * d_hash operation.
- * Context: does not sleep; any.
+ * Context: any.
  */
 DCACHE_API int d_hash_name(const struct dentry *parent, struct qstr *name);
 

@@ -28,8 +28,9 @@ DCACHE_BEGIN_DECLS
  * root; one of them is what was asked for in a lookup that ended with another outcome; -ELOOP: one is
  * above the other; -EEXIST: @target is unhashed and another entry bears its name; -EXDEV. After an
  * error nothing has changed.
- * Context: does not sleep for long, but for what the last reference to a parent left behind may have
- * to do; not in a read section.
+ * Context: may sleep: inodes' operations run if the parent left behind goes, if an unhashed negative entry
+ * needs room, and if @dentry comes below what was invalidated, with what is unused below it; not in a
+ * read section.
  */
 DCACHE_API int d_move(struct dentry *dentry, struct dentry *target);
 
@@ -37,16 +38,18 @@ DCACHE_API int d_move(struct dentry *dentry, struct dentry *target);
  * d_exchange - two hashed entries swap their places: parents and names.
  *
  * Return: 0; -EINVAL: they are the same, or one is unhashed or a root; -ELOOP: one is above the
- * other; -EXDEV. After an error nothing has changed.
+ * other; -EXDEV. After an error nothing has changed. Directories' locks: as for d_move().
  * Context: as d_move().
  */
 DCACHE_API int d_exchange(struct dentry *a, struct dentry *b);
 
 /** d_ancestor - the child of @above that is @below or above it, not referenced, good for comparing
- *  only; NULL if @above is not above @below. Right under concurrent moves. */
+ *  only; NULL if @above is not above @below, as it is not above itself. Right under concurrent moves.
+ *  Context: does not sleep for long; not in a read section. */
 DCACHE_API struct dentry *d_ancestor(const struct dentry *above, const struct dentry *below);
 
-/** is_subdir - is @dentry @dir, or below it? Right under concurrent moves. */
+/** is_subdir - is @dentry @dir, or below it? Right under concurrent moves.
+ *  Context: does not sleep for long; not in a read section. */
 DCACHE_API bool is_subdir(const struct dentry *dentry, const struct dentry *dir);
 
 /**
@@ -69,7 +72,7 @@ struct name_snapshot {
 DCACHE_API void take_dentry_name_snapshot(struct name_snapshot *snapshot,
 					  const struct dentry *dentry);
 
-/** release_dentry_name_snapshot - let go of it. Context: any but a read section. */
+/** release_dentry_name_snapshot - let go of it. Context: does not sleep for long; not in a read section. */
 DCACHE_API void release_dentry_name_snapshot(struct name_snapshot *snapshot);
 
 /**
@@ -80,7 +83,7 @@ DCACHE_API void release_dentry_name_snapshot(struct name_snapshot *snapshot);
  *	  at the end; one that is being moved is hashed throughout.
  * Return: the length; -EXDEV: @dentry is neither @root nor below it; -ENAMETOOLONG: the path does not
  * fit into @size bytes.
- * Context: does not sleep for long; not under the library's locks.
+ * Context: does not sleep for long; not in a read section.
  */
 DCACHE_API int d_path(const struct dentry *dentry, const struct dentry *root, char *buf, size_t size);
 

@@ -64,12 +64,14 @@ struct dcache_psi {
  * the end of the instance.
  * @psi: NULL: the defaults of DCACHE_PSI_INIT.
  * Return: 0; -EALREADY: it is being watched; -EINVAL: a value out of range; -ENOENT, -EOPNOTSUPP: no
- * such file, or a kernel without; -EACCES, -EPERM: not allowed; what pthread_create(3) says.
+ * such file, or a kernel without; -EACCES, -EPERM: not allowed; -ENOMEM; what else open(2), write(2) to
+ * the file, eventfd(2) and pthread_create(3) say.
  * Context: may sleep; not in a read section.
  */
 DCACHE_API int dcache_watch_psi(struct dcache *dc, const struct dcache_psi *psi);
 
-/** dcache_unwatch_psi - end that. Context: sleeps until the thread has ended; not from an operation. */
+/** dcache_unwatch_psi - end that; no-op if it is not being watched. Context: sleeps until the thread has
+ *  ended; not from an operation, nor in a read section. */
 DCACHE_API void dcache_unwatch_psi(struct dcache *dc);
 
 DCACHE_END_DECLS

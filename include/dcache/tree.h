@@ -31,12 +31,13 @@ enum d_walk_ret {
  *
  * Return: 0: all were visited; 1: the same, but something was moved between directories meanwhile;
  * 2: @visit ended it; -ENOMEM: not all were, the tree is too deep.
- * Context: sleeps if @visit does; not in a read section. The thread is not cancelled meanwhile.
+ * Context: may sleep, as @visit and dput() may; not in a read section. The thread is not cancelled meanwhile.
  */
 DCACHE_API int d_walk(struct dentry *top, enum d_walk_ret (*visit)(struct dentry *dentry, void *data),
 		      void *data);
 
-/** d_for_each_child - the same for the cached children of a directory alone, without itself. */
+/** d_for_each_child - the same for the cached children of a directory alone, without itself. Return: as
+ *  d_walk(), but never -ENOMEM. Context: as d_walk(). */
 DCACHE_API int d_for_each_child(struct dentry *dir,
 				enum d_walk_ret (*visit)(struct dentry *dentry, void *data),
 				void *data);

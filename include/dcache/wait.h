@@ -25,6 +25,7 @@ typedef struct wait_queue_head wait_queue_head_t;
  * init_waitqueue_head - make @wq ready for d_alloc_parallel().
  *
  * Needs no counterpart: a head whose lookups have ended holds nothing.
+ * Context: any; nobody uses @wq yet.
  */
 DCACHE_API void init_waitqueue_head(struct wait_queue_head *wq);
 
