@@ -20,9 +20,9 @@ static void drop_it(struct tree *tree, struct dentry *one)
 	d_drop(one);
 }
 
-static void move_it(struct dentry *one, struct dentry *dir)
+static void move_it(struct dentry *one, struct dentry *dir, const struct qstr *name)
 {
-	struct dentry *target = d_alloc(dir, NAME("moved"));
+	struct dentry *target = d_alloc(dir, name);
 
 	CHECK_EQ(d_move(one, target), 0);
 	dput(target);
@@ -30,14 +30,15 @@ static void move_it(struct dentry *one, struct dentry *dir)
 
 static void rename_it(struct tree *tree, struct dentry *one)
 {
-	move_it(one, tree->root);
+	move_it(one, tree->root, NAME("moved"));
 }
 
 static void move_it_away(struct tree *tree, struct dentry *one)
 {
 	struct dentry *dir = d_lookup(tree->root, NAME("dir"));
 
-	move_it(one, dir);
+	/* By the same name. */
+	move_it(one, dir, NAME("one"));
 	dput(dir);
 }
 
