@@ -139,6 +139,7 @@ static bool confirm(struct dir_listing *listing, struct dentry *dentry, const st
 	struct dentry *dir = listing->dir;
 	bool same = false, replaced = false;
 
+	DC_POINT(DC_L1, dentry);
 	lockref_lock(&dentry->d_lockref);
 	if ((d_flags(dentry) & DCACHE_HASHED) && d_parent_of(dentry) == dir &&
 	    name_is(dentry, dir, name)) {

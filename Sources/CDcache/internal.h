@@ -492,10 +492,9 @@ struct inode *d_clear_inode(struct dentry *dentry);
 int d_publish(struct dentry *dentry, struct inode *inode);
 /* It failed: @inode, if any, is known to be there and not cached. Consumes it. */
 void d_not_added(struct dentry *dentry, struct inode *inode);
-/* Lock the chain where (@dir, @name) belongs, having made sure that no entry there but @except
- * bears that name. NULL: one does. d_compare may run, while no bucket is locked. */
-struct hlist_bl_head *bucket_lock_vacant(struct dentry *dir, const struct qstr *name,
-					 const struct dentry *except);
+/* Lock the chain where (@dir, @name) belongs, having made sure that no entry there bears that name.
+ * NULL: one does. d_compare may run, while no bucket is locked. */
+struct hlist_bl_head *bucket_lock_vacant(struct dentry *dir, const struct qstr *name);
 /* d_lock of @dentry is held: put it on @bucket's chain, which is locked. */
 void d_hash_locked(struct dentry *dentry, struct hlist_bl_head *bucket);
 

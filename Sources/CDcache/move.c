@@ -84,14 +84,15 @@ static void chain_join(struct dentry *dentry)
 
 /*
  * @target's chain, locked, with the name vacant; NULL: another entry bears it. What bore it is
- * unhashed then: whatever bears a name that an entry is hashed under is that entry.
+ * unhashed then: whatever bears a name that an entry is hashed under is that entry. What moves has been
+ * taken off its own chain.
  */
-static struct hlist_bl_head *make_vacant(struct dentry *target, const struct dentry *dentry)
+static struct hlist_bl_head *make_vacant(struct dentry *target)
 {
 	struct qstr name = name_of(target);
 
 	if (!(d_flags(target) & DCACHE_HASHED))
-		return bucket_lock_vacant(d_parent_of(target), &name, dentry);
+		return bucket_lock_vacant(d_parent_of(target), &name);
 	/* Not lost to its directory: the name has an entry. */
 	d_unhash_gone(target);
 	return table_lock(&target->d_dcache->entries, table_hash_of(target));
@@ -129,7 +130,7 @@ static bool take_place(struct dentry *dentry, struct dentry *target, bool found,
 	if (was_hashed)
 		chain_leave(dentry);
 	DC_POINT(DC_M1, dentry);
-	bucket = make_vacant(target, dentry);
+	bucket = make_vacant(target);
 	if (!bucket) {
 		if (was_hashed)
 			chain_join(dentry);

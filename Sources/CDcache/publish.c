@@ -17,8 +17,7 @@
  */
 #include "internal.h"
 
-struct hlist_bl_head *bucket_lock_vacant(struct dentry *dir, const struct qstr *name,
-					 const struct dentry *except)
+struct hlist_bl_head *bucket_lock_vacant(struct dentry *dir, const struct qstr *name)
 {
 	struct hash_table *table = &dir->d_dcache->entries;
 	uint64_t hash = table_hash(dir, name);
@@ -34,12 +33,9 @@ struct hlist_bl_head *bucket_lock_vacant(struct dentry *dir, const struct qstr *
 		dc_read_lock();
 		bucket = table_truth(table, hash);
 		first = hlist_bl_first(bucket);
-		for (node = first; node && match == D_OTHER; node = hlist_bl_next(node)) {
-			const struct dentry *dentry = container_of(node, struct dentry, d_hash);
-
-			if (dentry != except)
-				match = d_match(dentry, DCACHE_HASHED, dir, name, &seq);
-		}
+		for (node = first; node && match == D_OTHER; node = hlist_bl_next(node))
+			match = d_match(container_of(node, struct dentry, d_hash), DCACHE_HASHED,
+					dir, name, &seq);
 		if (match == D_OTHER && hlist_bl_lock_at(bucket, first)) {
 			dc_read_unlock();
 			return bucket;
@@ -153,7 +149,7 @@ static int hash_entry(struct dentry *dentry, struct inode *inode, struct lookup_
 		dir_seq_begin(dir);
 		DC_POINT(DC_C1, dentry);
 	}
-	bucket = bucket_lock_vacant(parent, &name, NULL);
+	bucket = bucket_lock_vacant(parent, &name);
 	if (bucket) {
 		if (inode)
 			d_set_inode(dentry, inode);

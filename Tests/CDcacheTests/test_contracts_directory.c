@@ -510,6 +510,7 @@ TEST(listings_of_bad_things, "dir_listing_begin dir_listing_add")
 		int err;
 	} bad[] = {
 		{ qstr_init("", 0), -EINVAL },
+		{ { NULL, 1, 0 }, -EINVAL },
 		{ qstr_init("a/b", 3), -EINVAL },
 		{ qstr_init(long_name, sizeof(long_name)), -ENAMETOOLONG },
 	};
@@ -521,7 +522,7 @@ TEST(listings_of_bad_things, "dir_listing_begin dir_listing_add")
 	CHECK_EQ(dir_listing_begin(&listing, none), -ENOENT);
 	CHECK_EQ(dir_listing_add(&listing, NAME("n"), tree_inode(tree.dc, INODE_REGULAR)), -EINVAL);
 	CHECK(!dir_listing_end(&listing, true));
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		CHECK_EQ(dir_listing_begin(&listing, tree.root), 0);
 		CHECK_EQ(
 			dir_listing_add(&listing, &bad[i].name, tree_inode(tree.dc, INODE_REGULAR)),

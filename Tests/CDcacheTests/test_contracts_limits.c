@@ -95,7 +95,7 @@ TEST(negatives_make_room_for_negatives, "max_negatives")
 }
 
 /* Whatever makes a hashed negative. */
-TEST(entries_that_turn_negative_are_bounded, "max_negatives d_delete d_rehash d_splice_alias")
+TEST(entries_that_turn_negative_are_bounded, "max_negatives d_delete d_rehash d_move d_splice_alias")
 {
 	const struct dcache_options opts = { .size = sizeof(opts), .max_negatives = 10 };
 	struct tree tree = tree_begin(&opts, NULL);
@@ -116,6 +116,16 @@ TEST(entries_that_turn_negative_are_bounded, "max_negatives d_delete d_rehash d_
 			d_drop(dentry);
 			CHECK(tree_stats(&tree).negatives <= 9);
 			CHECK_EQ(d_rehash(dentry), 0);
+		} else if (i % 3 == 1) {
+			struct dentry *target;
+
+			d_drop(dentry);
+			add(&tree, "n", 2 * i, 2 * i + 2, 0);
+			name = numbered(bytes, "m", i);
+			target = d_alloc(tree.root, &name);
+			CHECK_EQ(d_move(dentry, target), 0);
+			CHECK(!d_unhashed(dentry));
+			dput(target);
 		}
 		CHECK(tree_stats(&tree).negatives <= 10);
 		dput(dentry);
@@ -560,6 +570,37 @@ TEST(a_full_count_is_an_error, "H43 d_alloc d_alloc_parallel lookup_one_unlocked
 	count_by(dir, 1 - LOCKREF_MAX);
 	CHECK_EQ(tree_stats(&tree).in_lookup, 0);
 	dput(dir);
+	dput(dentry);
+	tree_end(&tree);
+}
+
+TEST(a_full_count_of_an_inodes_entry, "H43 d_find_alias d_find_any_alias d_splice_alias")
+{
+	struct tree tree = tree_begin(NULL, NULL);
+	struct dentry *file = tree_add(&tree, tree.root, COLD, INODE_REGULAR);
+	struct dentry *dir = tree_add(&tree, tree.root, NAME("dir"), INODE_DIRECTORY);
+	struct dentry *dentry = d_alloc(tree.root, NAME("new"));
+	struct dentry *both[] = { file, dir };
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		count_by(both[i], LOCKREF_MAX - 1);
+		CHECK(!d_find_any_alias(d_inode(both[i])));
+		CHECK(!d_find_alias(d_inode(both[i])));
+		CHECK_EQ(d_count(both[i]), LOCKREF_MAX);
+		count_by(both[i], -1);
+		CHECK(d_find_alias(d_inode(both[i])) == both[i]);
+		CHECK(!d_find_any_alias(d_inode(both[i])));
+	}
+	/* A directory has no other entry to be found by. */
+	ihold(d_inode(dir));
+	CHECK_ERR(d_splice_alias(d_inode(dir), dentry), -EOVERFLOW);
+	CHECK(d_is_negative(dentry) && d_unhashed(dentry));
+	CHECK_EQ(d_count(dir), LOCKREF_MAX);
+	for (i = 0; i < 2; i++) {
+		count_by(both[i], 1 - LOCKREF_MAX);
+		dput(both[i]);
+	}
 	dput(dentry);
 	tree_end(&tree);
 }

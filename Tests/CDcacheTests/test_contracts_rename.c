@@ -146,6 +146,33 @@ TEST(a_move_takes_place_and_name, "d_move H45 H47")
 	}
 }
 
+static enum d_walk_ret count_it(struct dentry *dentry, void *data)
+{
+	(void)dentry;
+	++*(int *)data;
+	return D_WALK_CONTINUE;
+}
+
+/* It was not among the children of its directory yet: it is from now on. */
+TEST(what_was_never_hashed_moves, "d_move d_for_each_child")
+{
+	struct tree tree = tree_begin(NULL, NULL);
+	struct dentry *dentry = made(tree.root, NAME("old"));
+	struct dentry *target = made(tree.root, NAME("new"));
+	int children = 0, before = d_count(tree.root);
+
+	CHECK_EQ(d_for_each_child(tree.root, count_it, &children), 0);
+	CHECK_EQ(children, 0);
+	CHECK_EQ(d_move(dentry, target), 0);
+	CHECK(found_at(tree.root, NAME("new"), dentry) && found_at(tree.root, NAME("old"), NULL));
+	CHECK_EQ(d_count(tree.root), before);
+	CHECK_EQ(d_for_each_child(tree.root, count_it, &children), 0);
+	CHECK_EQ(children, 1);
+	dput(dentry);
+	dput(target);
+	tree_end(&tree);
+}
+
 TEST(what_cannot_move_stays, "d_move")
 {
 	struct dentry *strange = stranger_begin();

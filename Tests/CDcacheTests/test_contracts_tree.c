@@ -153,6 +153,11 @@ TEST(a_visit_decides_whether_the_walk_goes_on, "d_walk")
 	visits = (struct visits){ .at = f.leaf, .then = quit };
 	CHECK_EQ(d_walk(f.tree.root, visit, &visits), 2);
 	CHECK_EQ(position(&visits, f.leaf), visits.nr - 1);
+	/* At a directory: what is below it is not visited any more either. */
+	visits = (struct visits){ .at = f.sub, .then = quit };
+	CHECK_EQ(d_walk(f.tree.root, visit, &visits), 2);
+	CHECK_EQ(position(&visits, f.sub), visits.nr - 1);
+	CHECK(position(&visits, f.leaf) < 0);
 	/* Nothing is left behind: the lists are as they were. */
 	CHECK_EQ(d_count(f.sub), 2);
 	CHECK_EQ(d_count(f.dir), 4);

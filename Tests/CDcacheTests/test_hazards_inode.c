@@ -98,6 +98,38 @@ TEST(many_who_want_a_number_make_one_inode, "H1 iget_locked")
 	crowd_of(0);
 }
 
+/* Both have seen that the number is vacant, and have made an inode, before either can put it there. */
+TEST(two_find_a_number_vacant_at_once, "H1 iget_locked")
+{
+	struct tree tree = tree_begin(NULL, NULL);
+	struct getter both[2] = { { 0 } };
+	struct hlist_bl_head *chain;
+	uint64_t bytes;
+	int i;
+
+	atomic_store(&owners, 0);
+	atomic_store(&failures_left, 0);
+	dcache_barrier(tree.dc);
+	bytes = tree_stats(&tree).bytes;
+	chain = table_lock(&tree.dc->inodes, number_hash(tree.dc, INO));
+	for (i = 0; i < 2; i++) {
+		both[i].dc = tree.dc;
+		both[i].thread = test_thread(get_and_fill, &both[i]);
+	}
+	CHECK(EVENTUALLY(tree_stats(&tree).inodes == 3));
+	table_unlock(&tree.dc->inodes, chain);
+	for (i = 0; i < 2; i++)
+		test_join(both[i].thread);
+	CHECK(both[0].result == both[1].result && both[0].was_new != both[1].was_new);
+	CHECK_EQ(atomic_load(&owners), 1);
+	/* The other one's is gone. */
+	CHECK_EQ(tree_stats(&tree).inodes, 2);
+	CHECK_EQ(tree_stats(&tree).bytes, bytes + sizeof(struct inode));
+	for (i = 0; i < 2; i++)
+		iput(both[i].result);
+	tree_end(&tree);
+}
+
 TEST(who_cannot_fill_an_inode_hands_it_on, "H21 iget_failed")
 {
 	crowd_of(3);

@@ -337,6 +337,41 @@ TEST(a_run_in_which_memory_comes_and_goes, "H51")
 	tree_end(&tree);
 }
 
+static enum d_walk_ret count_visit(struct dentry *dentry, void *data)
+{
+	(void)dentry;
+	++*(int *)data;
+	return D_WALK_CONTINUE;
+}
+
+/* Room for the levels of a deep tree is taken once, however often the walk comes down so far. */
+TEST(a_walk_takes_memory_once_for_what_is_deep, "H51 d_walk")
+{
+	struct tree tree = tree_begin(NULL, NULL);
+	struct dentry *at = dget(tree.root);
+	int visits = 0, i;
+
+	/* Two a level: one with more of the same, one with a file. */
+	for (i = 0; i < 12; i++) {
+		struct dentry *deep = tree_add(&tree, at, NAME("deep"), INODE_DIRECTORY);
+		struct dentry *side = tree_add(&tree, at, NAME("side"), INODE_DIRECTORY);
+
+		dput(tree_add(&tree, side, NAME("file"), INODE_REGULAR));
+		dput(side);
+		dput(at);
+		at = deep;
+	}
+	dput(at);
+	dc_fail_allocation(2);
+	CHECK_EQ(d_walk(tree.root, count_visit, &visits), 0);
+	CHECK(!dc_allocation_failed());
+	CHECK_EQ(visits, 37);
+	dc_fail_allocation(1);
+	CHECK_EQ(d_walk(tree.root, count_visit, &visits), -ENOMEM);
+	dc_fail_allocation(0);
+	tree_end(&tree);
+}
+
 #else
 
 /* Allocations can be made to fail in the checked build only. */
