@@ -257,7 +257,9 @@ static long long host_walk(const struct host *host, int base, const char *path, 
 	}
 	for (tries = 0; tries < 100; tries++) {
 		fd = (int)syscall(SYS_openat2, dir, whole, &how, sizeof(how));
-		if (fd >= 0 || errno != EAGAIN)
+		/* When a rename elsewhere makes it start over, it goes on counting links from where it
+		 * was, and says "too many" of half of them. */
+		if (fd >= 0 || (errno != EAGAIN && (errno != ELOOP || tries >= 20)))
 			break;
 	}
 	if (dir != host->fd) {
