@@ -396,6 +396,71 @@ TEST(a_walk_revalidates_what_wants_it, "dcache_walk")
 	tree_end(&tree);
 }
 
+/* ---- an entry whose lock is held ---- */
+
+static _Atomic long compared;
+
+static int counting_compare(const struct dentry *dir, unsigned int len, const char *str,
+			    const struct qstr *name)
+{
+	(void)dir;
+	atomic_fetch_add(&compared, 1);
+	return len != name->len || memcmp(str, name->name, len);
+}
+
+static struct {
+	struct tree *tree;
+	const char *path;
+	unsigned int flags;
+	struct dentry *answer;
+	_Atomic bool done;
+} walker;
+
+static void *walk_there(void *arg)
+{
+	walker.answer = walk(walker.tree, walker.path, walker.flags);
+	atomic_store(&walker.done, true);
+	return arg;
+}
+
+/* Walk, while @held's lock is held for as long as the walker looks again, or until it has gone. */
+static struct dentry *walk_beside(struct tree *tree, struct dentry *held, const char *path,
+				  unsigned int flags)
+{
+	pthread_t thread;
+
+	walker.tree = tree;
+	walker.path = path;
+	walker.flags = flags;
+	atomic_store(&walker.done, false);
+	atomic_store(&compared, 0);
+	d_lock(held);
+	thread = test_thread(walk_there, NULL);
+	/* It compares one name or two each time. */
+	CHECK(flags & WALK_CACHED ? EVENTUALLY(atomic_load(&walker.done)) :
+				    EVENTUALLY(atomic_load(&compared) > 500));
+	d_unlock(held);
+	test_join(thread);
+	return walker.answer;
+}
+
+TEST(a_walk_waits_for_who_holds_a_lock, "dcache_walk WALK_CACHED")
+{
+	static const struct dentry_operations counting = { .d_compare = counting_compare };
+	const struct dcache_options opts = { .size = sizeof(opts), .d_op = &counting };
+	struct tree tree = tree_begin(&opts, &dir_ops);
+	struct dentry *dir = walk(&tree, "d", 0), *file = walk(&tree, "d/f", 0);
+
+	CHECK(walk_beside(&tree, file, "d/f", 0) == file);
+	dput(file);
+	/* A place that is to be referenced, as the backend is to be asked. */
+	CHECK_ERR(walk_beside(&tree, dir, "d/e", 0), -EIO);
+	CHECK_ERR(walk_beside(&tree, file, "d/f", WALK_CACHED), -EAGAIN);
+	dput(file);
+	dput(dir);
+	tree_end(&tree);
+}
+
 TEST(what_is_not_kept_still_resolves, "dcache_walk")
 {
 	struct dcache_options opts = DCACHE_OPTIONS_INIT;

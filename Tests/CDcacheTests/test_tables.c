@@ -304,6 +304,30 @@ TEST(a_thread_stops_before_the_old_array_is_retired, "H46 T4 tables")
 	stopped_at(DC_G3, 1);
 }
 
+/* So many come while the last bucket of a resize is counted that the next one is due at its end. */
+TEST(the_end_of_a_resize_begins_the_next, "H46 T6 tables")
+{
+	struct tree tree = tree_begin(&two_buckets, NULL);
+	struct gate gate;
+	unsigned int n = 0;
+
+	/* The instance's thread: this one begins the resize, and finds nothing left to be moved later. */
+	gate_arm(&gate, DC_G3, NULL, 1);
+	do {
+		add_nth(&tree, n++);
+	} while (tree_stats(&tree).resizes < 1);
+	REQUIRE(gate_wait(&gate, 1));
+	while (n < 500)
+		add_nth(&tree, n++);
+	CHECK_EQ(tree_stats(&tree).resizes, 1);
+	gate_open(&gate);
+	CHECK(EVENTUALLY(buckets(&tree) >= n));
+	gates_reset();
+	while (n--)
+		CHECK(find_nth(&tree, n));
+	tree_end(&tree);
+}
+
 #endif /* DCACHE_DEBUG */
 
 /* ---- a reader who stands on a chain that is moved ---- */
