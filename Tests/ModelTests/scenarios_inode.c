@@ -262,6 +262,23 @@ SCENARIO(an_inode_is_evicted_and_looked_for) = {
 	.finish = finish_evicted,
 };
 
+/* The next inode of the number stays: nobody waits for that one to be evicted. */
+static void finish_kept(void)
+{
+	MODEL_CHECK(atomic_load(&world.asked) <= 1 && got[1] == got[2]);
+	iput(got[1]);
+	iput(got[2]);
+	world_finish();
+}
+
+SCENARIO(an_inode_is_evicted_and_the_next_is_kept) = {
+	.covers = "I1 I3",
+	.threads = 3,
+	.setup = setup_filled,
+	.run = { put_it, get_and_keep, get_and_keep },
+	.finish = finish_kept,
+};
+
 /* Three at once: who was woken may have to sleep again. */
 SCENARIO(an_inode_comes_and_goes) = {
 	.covers = "I1 I3",
