@@ -461,6 +461,56 @@ TEST(a_walk_waits_for_who_holds_a_lock, "dcache_walk WALK_CACHED")
 	tree_end(&tree);
 }
 
+static _Atomic uint32_t walker_tid;
+
+static void *walk_from_base(void *base)
+{
+	atomic_store(&walker_tid, dc_thread_id());
+	walker.answer = dcache_walk(walker.tree->root, base, PATH("f"), 0);
+	return NULL;
+}
+
+/* How often the walker has slept. */
+static long walker_sleeps(void)
+{
+	static const char key[] = "\nvoluntary_ctxt_switches:";
+	char text[4096], *at;
+	size_t len;
+	FILE *file;
+
+	snprintf(text, sizeof(text), "/proc/self/task/%u/status", atomic_load(&walker_tid));
+	file = fopen(text, "r");
+	if (!file)
+		return 0;
+	len = fread(text, 1, sizeof(text) - 1, file);
+	fclose(file);
+	text[len] = 0;
+	at = strstr(text, key);
+	return at ? atol(at + sizeof(key) - 1) : 0;
+}
+
+/* For more than all its rounds, each of which sleeps once. */
+TEST(a_walk_waits_for_who_changes_its_base, "dcache_walk")
+{
+	struct tree tree = tree_begin(NULL, &dir_ops);
+	struct dentry *dir = walk(&tree, "d", 0), *file = walk(&tree, "d/f", 0);
+	pthread_t thread;
+
+	walker.tree = &tree;
+	atomic_store(&walker_tid, 0);
+	/* As a move that is stopped. */
+	write_seqcount_begin(&dir->d_seq);
+	thread = test_thread(walk_from_base, dir);
+	CHECK(EVENTUALLY(atomic_load(&walker_tid) && walker_sleeps() > 500));
+	write_seqcount_end(&dir->d_seq);
+	test_join(thread);
+	CHECK(walker.answer == file);
+	dput(file);
+	dput(file);
+	dput(dir);
+	tree_end(&tree);
+}
+
 TEST(what_is_not_kept_still_resolves, "dcache_walk")
 {
 	struct dcache_options opts = DCACHE_OPTIONS_INIT;
