@@ -274,6 +274,20 @@ static void by_delete(struct tree *tree, struct dentry *one)
 	CHECK(says_absent(tree, NAME("one")) && says_absent(tree, NAME("two")));
 }
 
+/* The name of what is replaced has an entry. */
+static void by_replacing(struct tree *tree, struct dentry *one)
+{
+	struct dentry *two = d_lookup(tree->root, NAME("two")), *found;
+
+	CHECK_EQ(d_move(one, two), 0);
+	CHECK(d_unhashed(two) && d_is_positive(two));
+	dput(two);
+	CHECK(says_absent(tree, NAME("one")));
+	found = look_up(tree, NAME("two"));
+	CHECK(found == one);
+	dput(found);
+}
+
 static void by_losing_absent(struct tree *tree, struct dentry *one)
 {
 	struct dentry *absent = look_up(tree, NAME("absent"));
@@ -316,11 +330,12 @@ static void by_moving_away(struct tree *tree, struct dentry *one)
 }
 
 TEST(what_goes_through_the_cache_keeps_it,
-     "d_is_complete d_instantiate d_add d_delete d_splice_alias")
+     "d_is_complete d_instantiate d_add d_delete d_move d_splice_alias")
 {
 	is_lost_by(by_create, false);
 	is_lost_by(by_add, false);
 	is_lost_by(by_delete, false);
+	is_lost_by(by_replacing, false);
 	is_lost_by(by_losing_absent, false);
 	is_lost_by(by_loss_elsewhere, false);
 	is_lost_by(by_moving_away, false);

@@ -139,6 +139,40 @@ TEST(entries_that_turn_negative_are_bounded, "max_negatives d_delete d_rehash d_
 	tree_end(&tree);
 }
 
+/* A dropped one that a move hashes again; one whose move is refused is none. */
+TEST(a_negative_that_is_moved_is_bounded, "max_negatives d_move H45")
+{
+	const struct dcache_options opts = { .size = sizeof(opts), .max_negatives = 10 };
+	struct tree tree = tree_begin(&opts, NULL);
+	struct dentry *dentry, *target;
+	int i;
+
+	for (i = 0; i < 100; i++) {
+		char bytes[16];
+		struct qstr name = numbered(bytes, "m", i);
+
+		dentry = tree_add(&tree, tree.root, &name, 0);
+		d_drop(dentry);
+		add(&tree, "n", 20 * i, 20 * i + 20, 0);
+		CHECK_EQ(tree_stats(&tree).negatives, 10);
+		CHECK_EQ(d_move(dentry, tree.root), -EINVAL);
+		name = numbered(bytes, "t", i);
+		target = d_alloc(tree.root, &name);
+		CHECK_EQ(d_move(dentry, target), 0);
+		CHECK(d_is_negative(dentry) && !d_unhashed(dentry));
+		CHECK(tree_stats(&tree).negatives <= 10);
+		dput(target);
+		dput(dentry);
+	}
+	/* All of the bound is made use of. */
+	add(&tree, "n", 0, 20, 0);
+	CHECK_EQ(tree_stats(&tree).negatives, 10);
+	shrink_dcache(tree.dc, 100);
+	CHECK_EQ(tree_stats(&tree).entries, 1);
+	CHECK_EQ(tree_stats(&tree).negatives, 0);
+	tree_end(&tree);
+}
+
 /* An entry on the list of negatives that turns positive is not looked for there any more. */
 TEST(what_turned_positive_does_not_make_room_for_negatives, "max_negatives d_instantiate H45")
 {
@@ -654,5 +688,57 @@ TEST(who_has_a_reference_gets_more_until_it_sticks, "H43 dget dput dget_parent")
 	CHECK(dget_parent(dentry) == dentry);
 	dput(dentry);
 	count_by(tree.root, -LOCKREF_MAX);
+	tree_end(&tree);
+}
+
+/* Above LOCKREF_STUCK who holds the lock leaves the count alone, too. */
+TEST(a_stuck_count_is_not_moved_by_a_move, "H43 d_move")
+{
+	struct tree tree = tree_begin(NULL, NULL);
+	struct dentry *dir = tree_add(&tree, tree.root, NAME("dir"), INODE_DIRECTORY);
+	struct dentry *dentry = tree_add(&tree, tree.root, NAME("n"), INODE_REGULAR);
+	struct dentry *there = d_alloc(dir, NAME("t")), *back = d_alloc(tree.root, NAME("n"));
+	int count = d_count(dir);
+
+	count_by(dir, LOCKREF_STUCK - count);
+	CHECK_EQ(d_move(dentry, there), 0);
+	CHECK(d_parent(dentry) == dir);
+	CHECK_EQ(d_count(dir), LOCKREF_STUCK);
+	CHECK_EQ(d_move(dentry, back), 0);
+	CHECK(d_parent(dentry) == tree.root);
+	CHECK_EQ(d_count(dir), LOCKREF_STUCK);
+	count_by(dir, count - LOCKREF_STUCK);
+	dput(there);
+	dput(back);
+	dput(dentry);
+	dput(dir);
+	tree_end(&tree);
+}
+
+static void *add_negative(void *dentry)
+{
+	CHECK_EQ(d_add(dentry, NULL), 0);
+	return NULL;
+}
+
+/* Who finds the parent locked references it while it waits. */
+TEST(a_stuck_count_of_a_parent_that_is_waited_for, "H43 d_add")
+{
+	struct tree tree = tree_begin(NULL, NULL);
+	struct dentry *dir = tree_add(&tree, tree.root, NAME("dir"), INODE_DIRECTORY);
+	struct dentry *dentry = d_alloc(dir, NAME("n"));
+	int count = d_count(dir);
+	pthread_t thread;
+
+	count_by(dir, LOCKREF_STUCK - count);
+	d_lock(dir);
+	thread = test_thread(add_negative, dentry);
+	CHECK(EVENTUALLY(test_sleepers_on_lock(dir)));
+	d_unlock(dir);
+	test_join(thread);
+	CHECK_EQ(d_count(dir), LOCKREF_STUCK);
+	count_by(dir, count - LOCKREF_STUCK);
+	dput(dentry);
+	dput(dir);
 	tree_end(&tree);
 }

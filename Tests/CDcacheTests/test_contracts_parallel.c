@@ -365,6 +365,29 @@ TEST(d_wait_lookup_waits_for_any_end, "d_wait_lookup")
 		wait_for_end(way);
 }
 
+#ifndef DCACHE_DEBUG
+/* A checked build stops there. */
+TEST(who_waits_in_d_wait_lookup_goes_on_if_the_owner_forgets, "d_wait_lookup H11")
+{
+	struct tree tree = tree_begin(NULL, NULL);
+	DECLARE_WAIT_QUEUE_HEAD_ONSTACK(wq);
+	struct dentry *dentry = d_alloc_parallel(tree.root, COLD, &wq);
+	struct wait_call calls[2] = { { .dentry = dget(dentry) }, { .dentry = dget(dentry) } };
+	pthread_t threads[2];
+	int i;
+
+	for (i = 0; i < 2; i++)
+		threads[i] = test_thread(call_wait_lookup, &calls[i]);
+	parked(dentry, 2);
+	CHECK_EQ(test_nr_counted(dentry), 2);
+	dput(dentry);
+	for (i = 0; i < 2; i++)
+		test_join(threads[i]);
+	CHECK_EQ(tree_stats(&tree).in_lookup, 0);
+	tree_end(&tree);
+}
+#endif
+
 /* ---- ending with an outcome ---- */
 
 TEST(d_lookup_fail_takes_errors_only, "d_lookup_fail")

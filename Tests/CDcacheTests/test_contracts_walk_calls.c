@@ -396,6 +396,121 @@ TEST(a_walk_revalidates_what_wants_it, "dcache_walk")
 	tree_end(&tree);
 }
 
+/* ---- an entry whose lock is held ---- */
+
+static _Atomic long compared;
+
+static int counting_compare(const struct dentry *dir, unsigned int len, const char *str,
+			    const struct qstr *name)
+{
+	(void)dir;
+	atomic_fetch_add(&compared, 1);
+	return len != name->len || memcmp(str, name->name, len);
+}
+
+static struct {
+	struct tree *tree;
+	const char *path;
+	unsigned int flags;
+	struct dentry *answer;
+	_Atomic bool done;
+} walker;
+
+static void *walk_there(void *arg)
+{
+	walker.answer = walk(walker.tree, walker.path, walker.flags);
+	atomic_store(&walker.done, true);
+	return arg;
+}
+
+/* Walk, while @held's lock is held for as long as the walker looks again, or until it has gone. */
+static struct dentry *walk_beside(struct tree *tree, struct dentry *held, const char *path,
+				  unsigned int flags)
+{
+	pthread_t thread;
+
+	walker.tree = tree;
+	walker.path = path;
+	walker.flags = flags;
+	atomic_store(&walker.done, false);
+	atomic_store(&compared, 0);
+	d_lock(held);
+	thread = test_thread(walk_there, NULL);
+	/* It compares one name or two each time. */
+	CHECK(flags & WALK_CACHED ? EVENTUALLY(atomic_load(&walker.done)) :
+				    EVENTUALLY(atomic_load(&compared) > 500));
+	d_unlock(held);
+	test_join(thread);
+	return walker.answer;
+}
+
+TEST(a_walk_waits_for_who_holds_a_lock, "dcache_walk WALK_CACHED")
+{
+	static const struct dentry_operations counting = { .d_compare = counting_compare };
+	const struct dcache_options opts = { .size = sizeof(opts), .d_op = &counting };
+	struct tree tree = tree_begin(&opts, &dir_ops);
+	struct dentry *dir = walk(&tree, "d", 0), *file = walk(&tree, "d/f", 0);
+
+	CHECK(walk_beside(&tree, file, "d/f", 0) == file);
+	dput(file);
+	/* A place that is to be referenced, as the backend is to be asked. */
+	CHECK_ERR(walk_beside(&tree, dir, "d/e", 0), -EIO);
+	CHECK_ERR(walk_beside(&tree, file, "d/f", WALK_CACHED), -EAGAIN);
+	dput(file);
+	dput(dir);
+	tree_end(&tree);
+}
+
+static _Atomic uint32_t walker_tid;
+
+static void *walk_from_base(void *base)
+{
+	atomic_store(&walker_tid, dc_thread_id());
+	walker.answer = dcache_walk(walker.tree->root, base, PATH("f"), 0);
+	return NULL;
+}
+
+/* How often the walker has slept. */
+static long walker_sleeps(void)
+{
+	static const char key[] = "\nvoluntary_ctxt_switches:";
+	char text[4096], *at;
+	size_t len;
+	FILE *file;
+
+	snprintf(text, sizeof(text), "/proc/self/task/%u/status", atomic_load(&walker_tid));
+	file = fopen(text, "r");
+	if (!file)
+		return 0;
+	len = fread(text, 1, sizeof(text) - 1, file);
+	fclose(file);
+	text[len] = 0;
+	at = strstr(text, key);
+	return at ? atol(at + sizeof(key) - 1) : 0;
+}
+
+/* For more than all its rounds, each of which sleeps once. */
+TEST(a_walk_waits_for_who_changes_its_base, "dcache_walk")
+{
+	struct tree tree = tree_begin(NULL, &dir_ops);
+	struct dentry *dir = walk(&tree, "d", 0), *file = walk(&tree, "d/f", 0);
+	pthread_t thread;
+
+	walker.tree = &tree;
+	atomic_store(&walker_tid, 0);
+	/* As a move that is stopped. */
+	write_seqcount_begin(&dir->d_seq);
+	thread = test_thread(walk_from_base, dir);
+	CHECK(EVENTUALLY(atomic_load(&walker_tid) && walker_sleeps() > 500));
+	write_seqcount_end(&dir->d_seq);
+	test_join(thread);
+	CHECK(walker.answer == file);
+	dput(file);
+	dput(file);
+	dput(dir);
+	tree_end(&tree);
+}
+
 TEST(what_is_not_kept_still_resolves, "dcache_walk")
 {
 	struct dcache_options opts = DCACHE_OPTIONS_INIT;

@@ -304,6 +304,30 @@ TEST(a_thread_stops_before_the_old_array_is_retired, "H46 T4 tables")
 	stopped_at(DC_G3, 1);
 }
 
+/* So many come while the last bucket of a resize is counted that the next one is due at its end. */
+TEST(the_end_of_a_resize_begins_the_next, "H46 T6 tables")
+{
+	struct tree tree = tree_begin(&two_buckets, NULL);
+	struct gate gate;
+	unsigned int n = 0;
+
+	/* The instance's thread: this one begins the resize, and finds nothing left to be moved later. */
+	gate_arm(&gate, DC_G3, NULL, 1);
+	do {
+		add_nth(&tree, n++);
+	} while (tree_stats(&tree).resizes < 1);
+	REQUIRE(gate_wait(&gate, 1));
+	while (n < 500)
+		add_nth(&tree, n++);
+	CHECK_EQ(tree_stats(&tree).resizes, 1);
+	gate_open(&gate);
+	CHECK(EVENTUALLY(buckets(&tree) >= n));
+	gates_reset();
+	while (n--)
+		CHECK(find_nth(&tree, n));
+	tree_end(&tree);
+}
+
 #endif /* DCACHE_DEBUG */
 
 /* ---- a reader who stands on a chain that is moved ---- */
@@ -443,7 +467,7 @@ static void check_filling(struct dcache *dc, const char *what)
 #define FILL 30000u
 
 /* Names that differ in little, as real ones do. @dir_size: entries of a directory. */
-static void fill(struct tree *tree, unsigned int dir_size)
+static void fill(struct tree *tree, unsigned int nr, unsigned int dir_size)
 {
 	static const char *const kinds[] = { "IMG_%04u.JPG", "lib%u.so.1", "%08x.dat", "a%u",
 					     "frame-%06u" };
@@ -451,7 +475,7 @@ static void fill(struct tree *tree, unsigned int dir_size)
 	char buf[NAME_SIZE];
 	unsigned int i;
 
-	for (i = 0; i < FILL; i++) {
+	for (i = 0; i < nr; i++) {
 		struct qstr name;
 
 		if (i % dir_size == 0) {
@@ -464,14 +488,14 @@ static void fill(struct tree *tree, unsigned int dir_size)
 		dput(tree_add(tree, dir, &name, 0));
 	}
 	dput(dir);
-	CHECK(EVENTUALLY(buckets(tree) >= FILL));
+	CHECK(EVENTUALLY(buckets(tree) >= nr));
 }
 
 TEST(one_big_directory_is_spread_evenly, "H48 tables")
 {
 	struct tree tree = tree_begin(&two_buckets, NULL);
 
-	fill(&tree, FILL);
+	fill(&tree, FILL, FILL);
 	check_filling(tree.dc, "one directory");
 	tree_end(&tree);
 }
@@ -480,7 +504,8 @@ TEST(many_directories_with_the_same_names_are_spread_evenly, "H48 tables")
 {
 	struct tree tree = tree_begin(&two_buckets, NULL);
 
-	fill(&tree, 10);
+	/* Fewer: each is searched for in one chain if this does not hold. */
+	fill(&tree, FILL / 3, 10);
 	check_filling(tree.dc, "many directories");
 	tree_end(&tree);
 }

@@ -262,6 +262,58 @@ SCENARIO(an_inode_is_evicted_and_looked_for) = {
 	.finish = finish_evicted,
 };
 
+/* Who looks for it may hold what its evict operation wants: that is not waited for. */
+static void evict_with_directory_locked(struct inode *inode)
+{
+	inode_lock(d_inode(world.root));
+	evict_and_store(inode);
+	inode_unlock(d_inode(world.root));
+}
+
+static void fill_it_and_put(void)
+{
+	static const struct inode_operations locking_ops = { .evict = evict_with_directory_locked };
+
+	stored++;
+	MODEL_CHECK(!unlock_new_inode(world.inode, INODE_REGULAR, &locking_ops, &stored));
+	iput(world.inode);
+}
+
+static void look_with_directory_locked(void)
+{
+	struct inode *inode;
+
+	inode_lock(d_inode(world.root));
+	inode = ilookup(world.dc, INO);
+	inode_unlock(d_inode(world.root));
+	iput(inode);
+}
+
+SCENARIO(an_inode_is_evicted_and_looked_for_with_a_lock_held) = {
+	.covers = "I3",
+	.threads = 2,
+	.setup = setup_new,
+	.run = { fill_it_and_put, look_with_directory_locked },
+	.finish = finish_evicted,
+};
+
+/* The next inode of the number stays: nobody waits for that one to be evicted. */
+static void finish_kept(void)
+{
+	MODEL_CHECK(atomic_load(&world.asked) <= 1 && got[1] == got[2]);
+	iput(got[1]);
+	iput(got[2]);
+	world_finish();
+}
+
+SCENARIO(an_inode_is_evicted_and_the_next_is_kept) = {
+	.covers = "I1 I3",
+	.threads = 3,
+	.setup = setup_filled,
+	.run = { put_it, get_and_keep, get_and_keep },
+	.finish = finish_kept,
+};
+
 /* Three at once: who was woken may have to sleep again. */
 SCENARIO(an_inode_comes_and_goes) = {
 	.covers = "I1 I3",

@@ -386,6 +386,12 @@ static void walk_up(void)
 	MODEL_CHECK(!__builtin_strcmp(path, "/dir/c") || !__builtin_strcmp(path, "/m/d/c"));
 }
 
+/* By addresses alone: nothing is proved before the end. */
+static void is_below(void)
+{
+	MODEL_CHECK(is_subdir(world.entry, world.root));
+}
+
 static void finish_below(void)
 {
 	dput(world.entry);
@@ -398,6 +404,14 @@ SCENARIO(a_path_leads_through_what_is_new) = {
 	.unbounded = IN_MINUTES,
 	.setup = setup_below,
 	.run = { move_below_what_is_new, walk_up },
+	.finish = finish_below,
+};
+
+SCENARIO(what_is_above_is_new) = {
+	.covers = "H32",
+	.threads = 2,
+	.setup = setup_below,
+	.run = { move_below_what_is_new, is_below },
 	.finish = finish_below,
 };
 

@@ -26,6 +26,28 @@ static void look_up_target(void)
 	dput(dentry);
 }
 
+/* Nor is the other still where it was: without a reference, for which the mover would be waited for. */
+static uint32_t other_seq;
+
+static void setup_two_files_to_look_at(void)
+{
+	setup_two_files();
+	dcache_read_lock();
+	MODEL_CHECK(d_lookup_rcu(world.root, NAME("t"), &other_seq) == world.other);
+	dcache_read_unlock();
+}
+
+static void look_at_what_is_replaced(void)
+{
+	const struct dentry *dentry;
+	uint32_t seq;
+
+	dcache_read_lock();
+	dentry = d_lookup_rcu(world.root, NAME("t"), &seq);
+	MODEL_CHECK(dentry != world.entry || d_seq_retry(world.other, other_seq));
+	dcache_read_unlock();
+}
+
 static void look_up_source(void)
 {
 	struct dentry *dentry = d_lookup(world.root, NAME("n"));
@@ -93,6 +115,14 @@ SCENARIO(a_replacement_and_lookups_of_both_names) = {
 	.threads = 3,
 	.setup = setup_two_files,
 	.run = { world_replace, look_up_target, look_up_source },
+	.finish = finish_replaced,
+};
+
+SCENARIO(a_replacement_and_one_who_looks_at_what_is_replaced) = {
+	.covers = "H46 H47",
+	.threads = 2,
+	.setup = setup_two_files_to_look_at,
+	.run = { world_replace, look_at_what_is_replaced },
 	.finish = finish_replaced,
 };
 

@@ -541,3 +541,24 @@ SCENARIO(a_waiter_while_the_in_lookup_bucket_is_moved) = {
 	.run = { tend_in_lookup, ask_for_begun, end_begun },
 	.finish = finish_begun,
 };
+
+/* What is asked for is invalidated: the answer is from before that. */
+static void invalidate_begun(void)
+{
+	MODEL_CHECK(!d_invalidate_name(world.root, &begun));
+}
+
+static void finish_outdated(void)
+{
+	end_begun();
+	MODEL_CHECK(d_is_stale(begun_entry));
+	finish_begun();
+}
+
+SCENARIO(a_name_invalidated_while_the_in_lookup_bucket_is_moved) = {
+	.covers = "F5 T1",
+	.threads = 2,
+	.setup = setup_in_lookup,
+	.run = { tend_in_lookup, invalidate_begun },
+	.finish = finish_outdated,
+};

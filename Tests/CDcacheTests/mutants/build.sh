@@ -174,7 +174,7 @@ run_scenario()
 	local program=$1 name=$2
 
 	shift 2
-	timeout 90 "$program" -t 60 "$@" "$name"
+	timeout 300 "$program" -t 240 "$@" "$name"
 }
 
 # in_turn COMMAND...: in the background, when fewer than $jobs are there
