@@ -233,6 +233,58 @@ TEST(what_is_in_use_leaves_the_list_bit_by_bit, "max_entries H42")
 	tree_end(&tree);
 }
 
+/* So many in use on the lists that one search does not get past them: a limit is kept all the same. */
+TEST(many_in_use_do_not_keep_a_limit_from_its_effect, "dcache_set_limits")
+{
+	const struct dcache_limits limits = { .max_entries = 8001 };
+	struct tree tree = tree_begin(NULL, NULL);
+	static struct dentry *held[8000];
+	int i;
+
+	add(&tree, "h", 0, 8000, 0);
+	for (i = 0; i < 8000; i++) {
+		char bytes[16];
+		struct qstr name = numbered(bytes, "h", i);
+
+		held[i] = d_lookup(tree.root, &name);
+		REQUIRE(held[i]);
+	}
+	add(&tree, "n", 0, 100, 0);
+	CHECK_EQ(tree_stats(&tree).unused, 8100);
+	CHECK_EQ(dcache_set_limits(tree.dc, &limits), 0);
+	CHECK_EQ(tree_stats(&tree).entries, 8001);
+	for (i = 0; i < 8000; i++)
+		dput(held[i]);
+	tree_end(&tree);
+}
+
+/* As good as none: threads keep no more to themselves than without one, and as much waits. */
+TEST(limits_that_nothing_reaches, "dcache_set_limits max_entries max_negatives max_bytes")
+{
+	const struct dcache_limits most = { UINT64_MAX, UINT64_MAX, UINT64_MAX };
+	const struct dcache_limits few = { .max_entries = 1000 };
+	struct tree tree = tree_begin(NULL, NULL);
+	struct limit *limits = tree.dc->counters.limits;
+	int64_t batch = atomic_load(&limits[LIMIT_ENTRIES].batch);
+	uint32_t bound = atomic_load(&tree.dc->reclaim.bound);
+	int kind;
+
+	CHECK_EQ(dcache_set_limits(tree.dc, &most), 0);
+	for (kind = 0; kind < NR_LIMITS; kind++) {
+		CHECK_EQ(atomic_load(&limits[kind].batch), batch);
+		CHECK(!limit_exceeded(&tree.dc->counters, (enum limit_kind)kind));
+	}
+	CHECK_EQ(atomic_load(&tree.dc->reclaim.bound), bound);
+	add(&tree, "n", 0, 3000, 0);
+	CHECK_EQ(tree_stats(&tree).entries, 3001);
+	CHECK_EQ(tree_stats(&tree).over_limit, 0);
+	/* What they kept is known to a lower one. */
+	CHECK_EQ(dcache_set_limits(tree.dc, &few), 0);
+	CHECK_EQ(tree_stats(&tree).entries, 1000);
+	CHECK(atomic_load(&tree.dc->reclaim.bound) < bound);
+	tree_end(&tree);
+}
+
 /* An entry used again is spared, as long as few enough are. */
 TEST(what_is_in_demand_outlives_what_is_not, "max_entries")
 {
@@ -339,6 +391,8 @@ TEST(a_full_count_is_an_error, "H43 d_alloc d_alloc_parallel lookup_one_unlocked
 	CHECK_ERR(d_alloc_parallel(tree.root, COLD, &wq), -EOVERFLOW);
 	CHECK_ERR(lookup_one_unlocked(tree.root, COLD, 0), -EOVERFLOW);
 	CHECK_ERR(lookup_slow(tree.root, COLD, 0), -EOVERFLOW);
+	CHECK_EQ(d_invalidate_name(tree.root, COLD), -EOVERFLOW);
+	CHECK(!d_unhashed(dentry));
 	CHECK_EQ(atomic_load(&backend.calls), 0);
 	count_by(dentry, 1 - LOCKREF_MAX);
 
@@ -406,5 +460,68 @@ TEST(who_has_a_reference_gets_more_until_it_sticks, "H43 dget dput dget_parent")
 	CHECK(dget_parent(dentry) == dentry);
 	dput(dentry);
 	count_by(tree.root, -LOCKREF_MAX);
+	tree_end(&tree);
+}
+
+static void *alloc_cold(void *parent)
+{
+	return d_alloc(parent, COLD);
+}
+
+static void *rehash(void *dentry)
+{
+	return (void *)(intptr_t)d_rehash(dentry);
+}
+
+/* Whoever waits for a lock meets another count than the one that it saw first. */
+TEST(a_count_that_is_full_when_the_lock_is_free, "H43 d_alloc")
+{
+	struct tree tree = tree_begin(NULL, NULL);
+	struct dentry *dir = tree_add(&tree, tree.root, NAME("dir"), INODE_DIRECTORY);
+	pthread_t thread;
+	void *result;
+
+	d_lock(dir);
+	thread = test_thread(alloc_cold, dir);
+	CHECK(EVENTUALLY(test_sleepers_on_lock(dir)));
+	lockref_add_locked(&dir->d_lockref, LOCKREF_MAX - 1);
+	d_unlock(dir);
+	pthread_join(thread, &result);
+	CHECK_ERR(result, -EOVERFLOW);
+	CHECK_EQ(d_count(dir), LOCKREF_MAX);
+	CHECK_EQ(tree_stats(&tree).entries, 2);
+	count_by(dir, 1 - LOCKREF_MAX);
+	dput(dir);
+	tree_end(&tree);
+}
+
+TEST(a_stuck_count_does_not_move_under_the_lock_either, "H43 d_rehash d_invalidate_inode")
+{
+	struct tree tree = tree_begin(NULL, NULL);
+	struct dentry *dir = tree_add(&tree, tree.root, NAME("dir"), INODE_DIRECTORY);
+	struct dentry *dentry = tree_add(&tree, dir, COLD, INODE_REGULAR);
+	int count = d_count(dir);
+	pthread_t thread;
+	void *result;
+
+	/* Given back by who has waited for the parent's lock. */
+	d_drop(dentry);
+	d_lock(dir);
+	lockref_add_locked(&dir->d_lockref, LOCKREF_STUCK - count);
+	thread = test_thread(rehash, dentry);
+	CHECK(EVENTUALLY(test_sleepers_on_lock(dir)));
+	d_unlock(dir);
+	pthread_join(thread, &result);
+	CHECK_EQ((intptr_t)result, 0);
+	CHECK_EQ(d_count(dir), LOCKREF_STUCK);
+	count_by(dir, count - LOCKREF_STUCK);
+	/* Taken by who has found it among an inode's. */
+	count_by(dentry, LOCKREF_STUCK - 1);
+	CHECK_EQ(d_invalidate_inode(d_inode(dentry)), 0);
+	CHECK(d_unhashed(dentry));
+	CHECK_EQ(d_count(dentry), LOCKREF_STUCK);
+	count_by(dentry, 1 - LOCKREF_STUCK);
+	dput(dentry);
+	dput(dir);
 	tree_end(&tree);
 }
