@@ -138,3 +138,31 @@ TEST(an_instance_ends_with_what_a_release_defers, "d_invalidate_deferred dcache_
 	iput(inode);
 	tree_end(&tree);
 }
+
+/* A chain: each inode's release lets go of an entry, which nobody else uses, with the next inode. */
+#define LINKS 8
+
+static struct dentry *links[LINKS + 1];
+
+static void put_next(struct inode *inode)
+{
+	dput(links[inode_number(inode)]);
+}
+
+TEST(an_instance_ends_with_what_releases_let_go_of, "dcache_destroy")
+{
+	static const struct inode_operations ops = { .release = put_next };
+	struct tree tree = tree_begin(NULL, NULL);
+	struct inode *inode = new_inode(tree.dc, 0, INODE_REGULAR, &ops, NULL);
+	int i;
+
+	for (i = 0; i < LINKS; i++) {
+		links[i] = d_alloc(tree.root, NAME("link"));
+		CHECK_EQ(d_instantiate(links[i], new_inode(tree.dc, (uint64_t)i + 1, INODE_REGULAR,
+							   &ops, NULL)),
+			 0);
+	}
+	links[LINKS] = NULL;
+	iput(inode);
+	tree_end(&tree);
+}

@@ -274,6 +274,7 @@ TEST(files_that_cannot_be_opened_are_an_error, "dcache_watch_psi")
 {
 	struct dcache_psi psi = DCACHE_PSI_INIT;
 	struct tree tree = tree_begin(NULL, NULL);
+	int files = open_files();
 	struct rlimit usual;
 	struct fifo fifo;
 
@@ -289,7 +290,9 @@ TEST(files_that_cannot_be_opened_are_an_error, "dcache_watch_psi")
 	watching_fails(&tree, &psi, -EMFILE);
 	setrlimit(RLIMIT_NOFILE, &usual);
 	CHECK_EQ(dcache_watch_psi(tree.dc, &psi), 0);
+	dcache_unwatch_psi(tree.dc);
 	fifo_end(&fifo);
+	CHECK_EQ(open_files(), files);
 	tree_end(&tree);
 }
 
@@ -297,6 +300,7 @@ TEST(a_watcher_that_cannot_be_started_is_an_error, "dcache_watch_psi")
 {
 	struct dcache_psi psi = DCACHE_PSI_INIT;
 	struct tree tree = tree_begin(NULL, NULL);
+	int files = open_files();
 	pthread_attr_t usual, huge;
 	struct fifo fifo;
 
@@ -321,6 +325,7 @@ TEST(a_watcher_that_cannot_be_started_is_an_error, "dcache_watch_psi")
 	pthread_attr_destroy(&huge);
 	pthread_attr_destroy(&usual);
 	fifo_end(&fifo);
+	CHECK_EQ(open_files(), files);
 	tree_end(&tree);
 }
 

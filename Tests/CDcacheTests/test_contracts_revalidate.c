@@ -85,6 +85,11 @@ TEST(a_negatives_time_begins_anew, "d_revalidate negative_ttl_ns")
 	atomic_store(&none->d_expires, soon);
 	CHECK_EQ(d_revalidate(none, 0), 1);
 	CHECK(atomic_load(&none->d_expires) != soon && (d_flags(none) & DCACHE_EXPIRES));
+	/* As it does when the time of its own was none. */
+	d_set_ttl(none, DCACHE_TTL_NONE);
+	CHECK(!(d_flags(none) & DCACHE_EXPIRES));
+	CHECK_EQ(d_revalidate(none, 0), 1);
+	CHECK(d_flags(none) & DCACHE_EXPIRES);
 	CHECK_EQ(d_revalidate(file, 0), 1);
 	CHECK(!(d_flags(file) & DCACHE_EXPIRES));
 	dput(none);
