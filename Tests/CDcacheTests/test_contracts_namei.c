@@ -401,8 +401,12 @@ TEST(names_with_dots_are_names, "lookup_one_unlocked lookup_slow dir_listing_add
 
 		CHECK_EQ(dir_listing_add(&listing, &name, tree_inode(tree.dc, INODE_REGULAR)), 0);
 	}
+	/* None at all is neither. */
+	CHECK_EQ(dir_listing_add(&listing, &(const struct qstr){ .len = 1 },
+				 tree_inode(tree.dc, INODE_REGULAR)),
+		 -EINVAL);
 	inode_unlock_shared(d_inode(tree.root));
-	CHECK(dir_listing_end(&listing, true));
+	dir_listing_end(&listing, false);
 	CHECK_EQ(tree_stats(&tree).entries, 7);
 	tree_end(&tree);
 }
@@ -476,7 +480,8 @@ static void make_of_before(struct tree *tree)
 	CHECK_EQ(d_invalidate_children(tree->root), 0);
 }
 
-TEST(only_what_was_true_since_the_call_began_is_its_answer, "lookup_slow d_set_ttl d_invalidate_children")
+TEST(only_what_was_true_since_the_call_began_is_its_answer,
+     "lookup_slow d_set_ttl d_invalidate_children")
 {
 	CHECK(is_answered_by_successor(make_true));
 	CHECK(is_answered_by_successor(make_stale_at_once));

@@ -145,3 +145,54 @@ TEST(what_is_gone_with_its_directory_is_not_stale, "d_is_stale")
 	dcache_read_unlock();
 	tree_end(&tree);
 }
+
+struct question {
+	struct dentry *dentry;
+	_Atomic bool asking;
+	bool answer;
+};
+
+static void *ask_whether_stale(void *arg)
+{
+	struct question *question = arg;
+
+	atomic_store(&question->asking, true);
+	question->answer = d_is_stale(question->dentry);
+	return NULL;
+}
+
+static uint64_t cpu_ns_of(pthread_t thread)
+{
+	struct timespec ts = { 0 };
+	clockid_t clock;
+
+	CHECK(!pthread_getcpuclockid(thread, &clock) && !clock_gettime(clock, &ts));
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+/* What is read of an entry on its way from one directory to another does not fit together. */
+TEST(an_entry_that_is_being_moved_is_not_taken_for_stale, "d_is_stale")
+{
+	struct tree tree = tree_begin(NULL, NULL);
+	struct dentry *dentry = tree_add(&tree, tree.root, COLD, INODE_REGULAR);
+	struct question question = { .dentry = dentry };
+	uint32_t generation = atomic_load(&dentry->d_generation);
+	pthread_t thread;
+	uint64_t before;
+
+	d_lock(dentry);
+	write_seqcount_begin(&dentry->d_seq);
+	atomic_store(&dentry->d_generation, generation - 1);
+	thread = test_thread(ask_whether_stale, &question);
+	CHECK(EVENTUALLY(atomic_load(&question.asking)));
+	before = cpu_ns_of(thread);
+	/* It looks again and again. One that has answered does no more. */
+	CHECK(EVENTUALLY(cpu_ns_of(thread) > before + 2000000));
+	atomic_store(&dentry->d_generation, generation);
+	write_seqcount_end(&dentry->d_seq);
+	d_unlock(dentry);
+	test_join(thread);
+	CHECK(!question.answer);
+	dput(dentry);
+	tree_end(&tree);
+}
