@@ -446,7 +446,6 @@ TEST(a_file_with_something_urgent_is_an_event, "dcache_watch_psi")
 	REQUIRE(!ioctl(master, TIOCPKT, &packets));
 	for (round = 0; round < 3; round++) {
 		add(&tree, "n", 0, 1000);
-		CHECK_EQ(tree_stats(&tree).entries, 1001);
 		REQUIRE(!tcflush(slave, TCIFLUSH));
 		CHECK(EVENTUALLY(tree_stats(&tree).entries == 1));
 		/* It has been said. */
