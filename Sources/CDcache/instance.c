@@ -152,12 +152,14 @@ int dcache_destroy(struct dcache *dc)
 		return -EDEADLK;
 	psi_pause(dc);
 	atomic_store_explicit(&dc->dying, true, memory_order_release);
-	/* Releasing an inode may put what it referenced, here or in the instance's thread. */
+	/* Releasing an inode may put what it referenced, here or in the instance's thread, and that may
+	 * be the last of an entry whose inode is to be released after another grace period. */
 	do {
 		deferred_barrier(&dc->deferred);
 		free_all_unused(dc);
 		reclaim_barrier(&dc->reclaim);
-	} while (lru_count(dc) || deferred_pending(&dc->deferred));
+	} while (lru_count(dc) || deferred_pending(&dc->deferred) ||
+		 (!instance_is_empty(dc) && reclaim_pending(&dc->reclaim)));
 	if (!instance_is_empty(dc)) {
 		atomic_store_explicit(&dc->dying, false, memory_order_release);
 		psi_resume(dc);

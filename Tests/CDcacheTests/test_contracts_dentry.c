@@ -495,10 +495,34 @@ static void put_once_too_often(void)
 	dput(dentry);
 }
 
-TEST(broken_rules_of_references_stop_a_checked_build, "dget dput")
+static struct dentry *let_go;
+
+static int hash_and_let_go(const struct dentry *dir, struct qstr *name)
+{
+	name->hash = full_name_hash(dir, name->name, name->len);
+	dput(let_go);
+	return 0;
+}
+
+/* The last reference goes while the name is hashed. */
+static void alloc_in_what_is_gone(void)
+{
+	static const struct dentry_operations ops = { .d_hash = hash_and_let_go };
+	struct tree tree = tree_begin(NULL, NULL);
+
+	let_go = d_alloc(tree.root, COLD);
+	d_set_d_op(let_go, &ops);
+	CHECK_EQ(d_add(let_go, tree_inode(tree.dc, INODE_DIRECTORY)), 0);
+	d_drop(let_go);
+	dcache_read_lock();
+	d_alloc(let_go, COLD);
+}
+
+TEST(broken_rules_of_references_stop_a_checked_build, "dget dput d_alloc")
 {
 	CHECK(stops_with(get_without_a_reference, "dget: the entry is referenced"));
 	CHECK(stops_with(put_once_too_often, "dput: the entry is referenced"));
+	CHECK(stops_with(alloc_in_what_is_gone, "d_alloc: the parent is referenced"));
 }
 
 #endif /* DCACHE_DEBUG */

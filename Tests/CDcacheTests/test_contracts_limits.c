@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Limits, shrinking, pressure, and reference counts that are full. */
-#include <dirent.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-
 #include "harness.h"
 #include "internal.h"
 
@@ -281,6 +277,58 @@ TEST(what_is_in_use_leaves_the_list_bit_by_bit, "max_entries H42")
 	tree_end(&tree);
 }
 
+/* So many in use on the lists that one search does not get past them: a limit is kept all the same. */
+TEST(many_in_use_do_not_keep_a_limit_from_its_effect, "dcache_set_limits")
+{
+	const struct dcache_limits limits = { .max_entries = 8001 };
+	struct tree tree = tree_begin(NULL, NULL);
+	static struct dentry *held[8000];
+	int i;
+
+	add(&tree, "h", 0, 8000, 0);
+	for (i = 0; i < 8000; i++) {
+		char bytes[16];
+		struct qstr name = numbered(bytes, "h", i);
+
+		held[i] = d_lookup(tree.root, &name);
+		REQUIRE(held[i]);
+	}
+	add(&tree, "n", 0, 100, 0);
+	CHECK_EQ(tree_stats(&tree).unused, 8100);
+	CHECK_EQ(dcache_set_limits(tree.dc, &limits), 0);
+	CHECK_EQ(tree_stats(&tree).entries, 8001);
+	for (i = 0; i < 8000; i++)
+		dput(held[i]);
+	tree_end(&tree);
+}
+
+/* As good as none: threads keep no more to themselves than without one, and as much waits. */
+TEST(limits_that_nothing_reaches, "dcache_set_limits max_entries max_negatives max_bytes")
+{
+	const struct dcache_limits most = { UINT64_MAX, UINT64_MAX, UINT64_MAX };
+	const struct dcache_limits few = { .max_entries = 1000 };
+	struct tree tree = tree_begin(NULL, NULL);
+	struct limit *limits = tree.dc->counters.limits;
+	int64_t batch = atomic_load(&limits[LIMIT_ENTRIES].batch);
+	uint32_t bound = atomic_load(&tree.dc->reclaim.bound);
+	int kind;
+
+	CHECK_EQ(dcache_set_limits(tree.dc, &most), 0);
+	for (kind = 0; kind < NR_LIMITS; kind++) {
+		CHECK_EQ(atomic_load(&limits[kind].batch), batch);
+		CHECK(!limit_exceeded(&tree.dc->counters, (enum limit_kind)kind));
+	}
+	CHECK_EQ(atomic_load(&tree.dc->reclaim.bound), bound);
+	add(&tree, "n", 0, 3000, 0);
+	CHECK_EQ(tree_stats(&tree).entries, 3001);
+	CHECK_EQ(tree_stats(&tree).over_limit, 0);
+	/* What they kept is known to a lower one. */
+	CHECK_EQ(dcache_set_limits(tree.dc, &few), 0);
+	CHECK_EQ(tree_stats(&tree).entries, 1000);
+	CHECK(atomic_load(&tree.dc->reclaim.bound) < bound);
+	tree_end(&tree);
+}
+
 /* An entry used again is spared, as long as few enough are. */
 TEST(what_is_in_demand_outlives_what_is_not, "max_entries")
 {
@@ -361,209 +409,6 @@ TEST(pressure_frees_a_share_of_what_is_unused, "dcache_pressure")
 	tree_end(&tree);
 }
 
-static int open_files(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	int n = 0;
-
-	while (dir && readdir(dir))
-		n++;
-	if (dir)
-		closedir(dir);
-	return n;
-}
-
-/* A FIFO is what is watched; whoever writes to it makes memory short. */
-struct fifo {
-	char dir[64], path[80];
-	int fd;
-};
-
-static bool fifo_begin(struct fifo *fifo)
-{
-	snprintf(fifo->dir, sizeof(fifo->dir), "/tmp/dcache-psi-XXXXXX");
-	if (!CHECK(mkdtemp(fifo->dir)))
-		return false;
-	snprintf(fifo->path, sizeof(fifo->path), "%s/fifo", fifo->dir);
-	if (!CHECK(!mkfifo(fifo->path, 0600)))
-		return false;
-	fifo->fd = open(fifo->path, O_RDWR | O_CLOEXEC);
-	return CHECK(fifo->fd >= 0);
-}
-
-static void fifo_end(struct fifo *fifo)
-{
-	close(fifo->fd);
-	unlink(fifo->path);
-	rmdir(fifo->dir);
-}
-
-static void memory_is_short(struct fifo *fifo)
-{
-	CHECK_EQ(write(fifo->fd, "x", 1), 1);
-}
-
-TEST(the_cache_shrinks_when_memory_is_short, "dcache_watch_psi")
-{
-	struct dcache_psi psi = DCACHE_PSI_INIT;
-	struct tree tree = tree_begin(NULL, NULL);
-	int files = open_files();
-	struct fifo fifo;
-	int round;
-
-	REQUIRE(fifo_begin(&fifo));
-	psi.path = fifo.path;
-	psi.percent = 50;
-	for (round = 0; round < 3; round++) {
-		char rest[8];
-
-		errno = 77;
-		CHECK_EQ(dcache_watch_psi(tree.dc, &psi), 0);
-		CHECK_EQ(dcache_watch_psi(tree.dc, &psi), -EALREADY);
-		CHECK_EQ(errno, 77);
-		add(&tree, "n", 0, 1000, 0);
-		memory_is_short(&fifo);
-		CHECK(EVENTUALLY(tree_stats(&tree).entries == 501));
-		memory_is_short(&fifo);
-		CHECK(EVENTUALLY(tree_stats(&tree).entries == 251));
-		dcache_unwatch_psi(tree.dc);
-		CHECK_EQ(errno, 77);
-		memory_is_short(&fifo);
-		test_sleep_ms(20);
-		CHECK_EQ(tree_stats(&tree).entries, 251);
-		CHECK_EQ(read(fifo.fd, rest, sizeof(rest)), 1);
-		dcache_unwatch_psi(tree.dc);
-		shrink_dcache(tree.dc, 1000);
-	}
-	fifo_end(&fifo);
-	CHECK_EQ(open_files(), files);
-	tree_end(&tree);
-}
-
-TEST(what_cannot_be_watched_is_an_error, "dcache_watch_psi")
-{
-	static const struct dcache_psi bad[] = {
-		{ 0, 2000000, 10, NULL },	{ 100000, 2000000, 0, NULL },
-		{ 100000, 2000000, 101, NULL }, { 2000001, 2000000, 10, NULL },
-		{ 100000, 499999, 10, NULL },	{ 100000, 10000001, 10, NULL },
-	};
-	struct dcache_psi psi = DCACHE_PSI_INIT;
-	struct tree tree = tree_begin(NULL, NULL);
-	int files = open_files();
-	size_t i;
-
-	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		CHECK_EQ(dcache_watch_psi(tree.dc, &bad[i]), -EINVAL);
-	errno = 77;
-	psi.path = "/nowhere/memory.pressure";
-	CHECK_EQ(dcache_watch_psi(tree.dc, &psi), -ENOENT);
-	/* It opens, and takes no trigger. */
-	psi.path = "/proc/self/comm";
-	i = 0;
-	psi.path = "/proc/version";
-	CHECK(dcache_watch_psi(tree.dc, &psi) < 0);
-	CHECK_EQ(errno, 77);
-#ifdef DCACHE_DEBUG
-	psi.path = NULL;
-	dc_fail_allocation(1);
-	CHECK_EQ(dcache_watch_psi(tree.dc, &psi), -ENOMEM);
-	dc_fail_allocation(0);
-#endif
-	CHECK_EQ(open_files(), files);
-	/* Nothing is left behind: it can be watched. */
-	if (!access("/proc/pressure/memory", W_OK)) {
-		int err = dcache_watch_psi(tree.dc, NULL);
-
-		/* Old kernels allow it to the privileged only. */
-		CHECK(!err || err == -EPERM || err == -EACCES || err == -EOPNOTSUPP);
-		psi.path = "/proc/pressure/memory";
-		CHECK(dcache_watch_psi(tree.dc, &psi) == (err ? err : -EALREADY));
-	}
-	dcache_unwatch_psi(tree.dc);
-	CHECK_EQ(open_files(), files);
-	tree_end(&tree);
-}
-
-TEST(an_instance_ends_while_it_is_watched, "dcache_watch_psi dcache_destroy dcache_release")
-{
-	struct dcache_psi psi = DCACHE_PSI_INIT;
-	int files = open_files();
-	struct fifo fifo;
-	int round;
-
-	REQUIRE(fifo_begin(&fifo));
-	psi.path = fifo.path;
-	for (round = 0; round < 40; round++) {
-		struct tree tree = tree_begin(NULL, NULL);
-
-		add(&tree, "n", 0, 200, INODE_REGULAR);
-		CHECK_EQ(dcache_watch_psi(tree.dc, &psi), 0);
-		memory_is_short(&fifo);
-		if (round % 2) {
-			/* In use: it goes on being watched. */
-			CHECK_EQ(dcache_destroy(tree.dc), -EBUSY);
-			add(&tree, "m", 0, 200, INODE_REGULAR);
-			memory_is_short(&fifo);
-			if (round % 4 == 1)
-				CHECK(EVENTUALLY(tree_stats(&tree).entries < 201));
-			/* It is ended with the instance. */
-			tree_end(&tree);
-		} else {
-			struct dentry *root = tree.root;
-
-			dcache_release(tree.dc);
-			memory_is_short(&fifo);
-			dput(root);
-			CHECK(EVENTUALLY(atomic_load(&tree_inodes_released) ==
-					 atomic_load(&tree_inodes_made)));
-			CHECK(EVENTUALLY(open_files() == files + 1));
-#ifdef DCACHE_DEBUG
-			CHECK(EVENTUALLY(dc_live_allocations() == tree.allocations_before));
-#endif
-		}
-	}
-	fifo_end(&fifo);
-	CHECK_EQ(open_files(), files);
-}
-
-#ifdef DCACHE_DEBUG
-
-static void *destroy(void *dc)
-{
-	return (void *)(intptr_t)dcache_destroy(dc);
-}
-
-/* What the watching thread is about to free is nobody's: the end waits for it. */
-TEST(an_instance_ends_while_the_watcher_shrinks, "dcache_watch_psi dcache_destroy")
-{
-	struct dcache_psi psi = DCACHE_PSI_INIT;
-	struct tree tree = tree_begin(NULL, NULL);
-	struct dentry *dentry = tree_add(&tree, tree.root, COLD, 0);
-	struct gate isolated = { 0 };
-	struct fifo fifo;
-	pthread_t thread;
-	void *result;
-
-	REQUIRE(fifo_begin(&fifo));
-	psi.path = fifo.path;
-	CHECK_EQ(dcache_watch_psi(tree.dc, &psi), 0);
-	dput(dentry);
-	gate_arm(&isolated, DC_S1, dentry, 1);
-	memory_is_short(&fifo);
-	REQUIRE(gate_wait(&isolated, 1));
-	dput(tree.root);
-	thread = test_thread(destroy, tree.dc);
-	test_sleep_ms(50);
-	gate_open(&isolated);
-	pthread_join(thread, &result);
-	CHECK_EQ((intptr_t)result, 0);
-	CHECK_EQ(dc_live_allocations(), tree.allocations_before);
-	gates_reset();
-	fifo_end(&fifo);
-}
-
-#endif
-
 /* ---- counts that are full ---- */
 
 static void count_by(struct dentry *dentry, int32_t by)
@@ -590,6 +435,8 @@ TEST(a_full_count_is_an_error, "H43 d_alloc d_alloc_parallel lookup_one_unlocked
 	CHECK_ERR(d_alloc_parallel(tree.root, COLD, &wq), -EOVERFLOW);
 	CHECK_ERR(lookup_one_unlocked(tree.root, COLD, 0), -EOVERFLOW);
 	CHECK_ERR(lookup_slow(tree.root, COLD, 0), -EOVERFLOW);
+	CHECK_EQ(d_invalidate_name(tree.root, COLD), -EOVERFLOW);
+	CHECK(!d_unhashed(dentry));
 	CHECK_EQ(atomic_load(&backend.calls), 0);
 	count_by(dentry, 1 - LOCKREF_MAX);
 
@@ -715,6 +562,38 @@ TEST(a_stuck_count_is_not_moved_by_a_move, "H43 d_move")
 	tree_end(&tree);
 }
 
+static void *alloc_cold(void *parent)
+{
+	return d_alloc(parent, COLD);
+}
+
+static void *rehash(void *dentry)
+{
+	return (void *)(intptr_t)d_rehash(dentry);
+}
+
+/* Whoever waits for a lock meets another count than the one that it saw first. */
+TEST(a_count_that_is_full_when_the_lock_is_free, "H43 d_alloc")
+{
+	struct tree tree = tree_begin(NULL, NULL);
+	struct dentry *dir = tree_add(&tree, tree.root, NAME("dir"), INODE_DIRECTORY);
+	pthread_t thread;
+	void *result;
+
+	d_lock(dir);
+	thread = test_thread(alloc_cold, dir);
+	CHECK(EVENTUALLY(test_sleepers_on_lock(dir)));
+	lockref_add_locked(&dir->d_lockref, LOCKREF_MAX - 1);
+	d_unlock(dir);
+	pthread_join(thread, &result);
+	CHECK_ERR(result, -EOVERFLOW);
+	CHECK_EQ(d_count(dir), LOCKREF_MAX);
+	CHECK_EQ(tree_stats(&tree).entries, 2);
+	count_by(dir, 1 - LOCKREF_MAX);
+	dput(dir);
+	tree_end(&tree);
+}
+
 static void *add_negative(void *dentry)
 {
 	CHECK_EQ(d_add(dentry, NULL), 0);
@@ -738,6 +617,37 @@ TEST(a_stuck_count_of_a_parent_that_is_waited_for, "H43 d_add")
 	test_join(thread);
 	CHECK_EQ(d_count(dir), LOCKREF_STUCK);
 	count_by(dir, count - LOCKREF_STUCK);
+	dput(dentry);
+	dput(dir);
+	tree_end(&tree);
+}
+
+TEST(a_stuck_count_does_not_move_under_the_lock_either, "H43 d_rehash d_invalidate_inode")
+{
+	struct tree tree = tree_begin(NULL, NULL);
+	struct dentry *dir = tree_add(&tree, tree.root, NAME("dir"), INODE_DIRECTORY);
+	struct dentry *dentry = tree_add(&tree, dir, COLD, INODE_REGULAR);
+	int count = d_count(dir);
+	pthread_t thread;
+	void *result;
+
+	/* Given back by who has waited for the parent's lock. */
+	d_drop(dentry);
+	d_lock(dir);
+	lockref_add_locked(&dir->d_lockref, LOCKREF_STUCK - count);
+	thread = test_thread(rehash, dentry);
+	CHECK(EVENTUALLY(test_sleepers_on_lock(dir)));
+	d_unlock(dir);
+	pthread_join(thread, &result);
+	CHECK_EQ((intptr_t)result, 0);
+	CHECK_EQ(d_count(dir), LOCKREF_STUCK);
+	count_by(dir, count - LOCKREF_STUCK);
+	/* Taken by who has found it among an inode's. */
+	count_by(dentry, LOCKREF_STUCK - 1);
+	CHECK_EQ(d_invalidate_inode(d_inode(dentry)), 0);
+	CHECK(d_unhashed(dentry));
+	CHECK_EQ(d_count(dentry), LOCKREF_STUCK);
+	count_by(dentry, 1 - LOCKREF_STUCK);
 	dput(dentry);
 	dput(dir);
 	tree_end(&tree);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* lookup_one_unlocked(), lookup_slow(), __lookup_slow(): the whole protocol. */
 #include "harness.h"
+#include "internal.h"
 
 #define COLD NAME("cold")
 
@@ -371,4 +372,119 @@ TEST(a_backend_may_look_up_other_names, "lookup_slow")
 	dput(lookup_slow(tree.root, NAME("y"), 0));
 	CHECK_EQ(atomic_load(&backend.calls), 3);
 	tree_end(&tree);
+}
+
+TEST(names_with_dots_are_names, "lookup_one_unlocked lookup_slow dir_listing_add")
+{
+	static const char *const names[] = { ".a", "a.", "...", "..a", "a", "ab" };
+	struct tree tree = tree_begin(NULL, &backend_ops);
+	struct dir_listing listing;
+	size_t i, j;
+
+	backend_begin(answer_negative);
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct qstr name = qstr_init(names[i], strlen(names[i]));
+
+		for (j = 0; j < 3; j++) {
+			struct dentry *dentry = lookup_calls[j](tree.root, &name, 0);
+
+			CHECK(!IS_ERR(dentry) && d_is_negative(dentry));
+			dput(dentry);
+		}
+		CHECK_EQ(atomic_load(&backend.calls), i + 1);
+	}
+	CHECK_EQ(shrink_dcache(tree.dc, 100), 6);
+	inode_lock_shared(d_inode(tree.root));
+	CHECK_EQ(dir_listing_begin(&listing, tree.root), 0);
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct qstr name = qstr_init(names[i], strlen(names[i]));
+
+		CHECK_EQ(dir_listing_add(&listing, &name, tree_inode(tree.dc, INODE_REGULAR)), 0);
+	}
+	/* None at all is neither. */
+	CHECK_EQ(dir_listing_add(&listing, &(const struct qstr){ .len = 1 },
+				 tree_inode(tree.dc, INODE_REGULAR)),
+		 -EINVAL);
+	inode_unlock_shared(d_inode(tree.root));
+	dir_listing_end(&listing, false);
+	CHECK_EQ(tree_stats(&tree).entries, 7);
+	tree_end(&tree);
+}
+
+/* ---- what comes in the place of a stale entry, while a call is on its way ---- */
+
+static struct dentry *successor;
+static bool stale_at_once;
+
+static void add_successor(struct dentry *dentry)
+{
+	(void)dentry;
+	if (stale_at_once)
+		d_set_ttl(successor, 0);
+	CHECK_EQ(d_add(successor, tree_inode(d_dcache(successor), INODE_REGULAR)), 0);
+}
+
+/*
+ * lookup_slow() drops a stale entry, in whose place another is added at once: @make makes that one, before
+ * the call begins. Return: is it the answer? Otherwise the backend has given one.
+ */
+static bool is_answered_by_successor(void (*make)(struct tree *tree))
+{
+	static const struct dentry_operations ops = { .d_release = add_successor };
+	struct tree tree = tree_begin(NULL, &backend_ops);
+	struct dentry *dentry = d_alloc(tree.root, COLD);
+	struct dentry *found;
+	bool same;
+
+	backend_begin(answer_negative);
+	d_set_d_op(dentry, &ops);
+	CHECK_EQ(d_add(dentry, tree_inode(tree.dc, INODE_REGULAR)), 0);
+	d_set_ttl(dentry, 0);
+	make(&tree);
+	dput(dentry);
+	found = lookup_slow(tree.root, COLD, 0);
+	CHECK(!IS_ERR(found));
+	same = found == successor;
+	CHECK_EQ(d_is_stale(found), same && stale_at_once);
+	CHECK(same ? !d_unhashed(successor) : d_unhashed(successor) && d_is_negative(found));
+	CHECK_EQ(atomic_load(&backend.calls), same ? 0 : 1);
+	dput(found);
+	dput(successor);
+	tree_end(&tree);
+	return same;
+}
+
+static void make_true(struct tree *tree)
+{
+	stale_at_once = false;
+	successor = d_alloc(tree->root, COLD);
+}
+
+/* But it was true when the call began. */
+static void make_stale_at_once(struct tree *tree)
+{
+	make_true(tree);
+	stale_at_once = true;
+}
+
+static void make_long_stale(struct tree *tree)
+{
+	make_true(tree);
+	d_set_ttl(successor, 0);
+	atomic_store(&successor->d_expires, dc_ticks() - 5);
+}
+
+static void make_of_before(struct tree *tree)
+{
+	make_true(tree);
+	CHECK_EQ(d_invalidate_children(tree->root), 0);
+}
+
+TEST(only_what_was_true_since_the_call_began_is_its_answer,
+     "lookup_slow d_set_ttl d_invalidate_children")
+{
+	CHECK(is_answered_by_successor(make_true));
+	CHECK(is_answered_by_successor(make_stale_at_once));
+	CHECK(!is_answered_by_successor(make_long_stale));
+	CHECK(!is_answered_by_successor(make_of_before));
 }

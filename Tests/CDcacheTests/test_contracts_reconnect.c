@@ -275,6 +275,99 @@ TEST(a_filesystem_that_goes_in_circles_is_refused, "d_reconnect")
 	store_end();
 }
 
+/* ---- a filesystem without a root ---- */
+
+/* Ever another directory above the last; and whoever looks for the last one's name moves @endless there,
+ * so that the way up from it stays short. */
+static struct dentry *endless;
+static const struct inode_operations endless_ops;
+static struct inode *endless_top;
+static int above;
+
+static struct dentry *endless_lookup(struct inode *dir, struct dentry *dentry, unsigned int flags)
+{
+	struct dentry *parent = d_find_any_alias(dir);
+	struct dentry *target = d_alloc(parent, NAME("endless"));
+
+	(void)flags;
+	if (d_inode(endless) != endless_top)
+		CHECK_EQ(d_move(endless, target), 0);
+	dput(target);
+	dput(parent);
+	ihold(endless_top);
+	return d_splice_alias(endless_top, dentry);
+}
+
+static const struct inode_operations endless_ops = { .lookup = endless_lookup };
+
+static struct inode *endless_parent(struct inode *child)
+{
+	endless_top = child;
+	return new_inode(inode_dcache(child), (uint64_t)above++ + 1000, INODE_DIRECTORY, &endless_ops,
+			 NULL);
+}
+
+static int endless_name(struct inode *parent, struct inode *child, char *buf)
+{
+	(void)parent;
+	(void)child;
+	buf[0] = 't';
+	return 1;
+}
+
+TEST(a_filesystem_that_has_no_end_is_refused, "d_reconnect")
+{
+	static const struct export_operations ops = { endless_parent, endless_name };
+	struct dcache_options opts = DCACHE_OPTIONS_INIT;
+	struct tree tree;
+
+	opts.max_entries = 100;
+	tree = tree_begin(&opts, NULL);
+	endless = d_obtain_alias(new_inode(tree.dc, 999, INODE_DIRECTORY, &endless_ops, NULL));
+	above = 0;
+	CHECK_EQ(d_reconnect(endless, &ops), -ELOOP);
+	CHECK_EQ(above, 100000);
+	CHECK(d_is_disconnected(endless));
+	CHECK_EQ(tree_stats(&tree).in_lookup, 0);
+	dput(endless);
+	tree_end(&tree);
+}
+
+/* ---- wrong answers ---- */
+
+static struct dentry *answered;
+
+static struct dentry *lookup_answers_only(struct inode *dir, struct dentry *dentry, unsigned int flags)
+{
+	(void)dir;
+	(void)dentry;
+	(void)flags;
+	return dget(answered);
+}
+
+static const struct inode_operations answer_only_ops = { .lookup = lookup_answers_only };
+
+static struct inode *parent_that_answers(struct inode *child)
+{
+	return new_inode(inode_dcache(child), 1000, INODE_DIRECTORY, &answer_only_ops, NULL);
+}
+
+/* The lookup answers with the directory, and does not put it there. */
+TEST(a_directory_that_is_answered_and_not_connected, "d_reconnect")
+{
+	static const struct export_operations ops = { parent_that_answers, store_name };
+
+	store_begin();
+	answered = loose(1);
+	CHECK_EQ(d_reconnect(answered, &ops), -ESTALE);
+	CHECK(d_is_disconnected(answered) && IS_ROOT(answered));
+	CHECK_EQ(atomic_load(&store.names), 8);
+	CHECK_EQ(d_reconnect(answered, &store_export), 0);
+	path_is(answered, "/1");
+	dput(answered);
+	store_end();
+}
+
 static struct inode *foreign;
 
 static struct inode *parent_elsewhere(struct inode *child)

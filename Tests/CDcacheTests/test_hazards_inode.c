@@ -267,6 +267,44 @@ static void *come_and_go(void *arg)
 	return NULL;
 }
 
+static void *get_five(void *dc)
+{
+	return iget_locked(dc, 5);
+}
+
+/* Between looking for a number and adding an inode of it another one comes, and goes: that cannot be
+ * filled. The inode that was made first does. */
+TEST(an_inode_that_came_too_late_is_used_after_all, "H21 iget_locked iget_failed")
+{
+	struct tree tree = tree_begin(NULL, NULL);
+	struct inode *other = iget_locked(tree.dc, 5);
+	uint64_t hash = number_hash(tree.dc, 5);
+	uint64_t inodes = tree_stats(&tree).inodes;
+	uint32_t state = atomic_load(&other->i_state);
+	struct hlist_bl_head *chain = table_lock(&tree.dc->inodes, hash);
+	struct inode *inode;
+	pthread_t thread;
+	void *result;
+
+	table_del(&tree.dc->inodes, chain, &other->i_hash, hash);
+	thread = test_thread(get_five, tree.dc);
+	CHECK(EVENTUALLY(atomic_load(&chain->first) & HLIST_BL_SLEEPERS));
+	table_add(&tree.dc->inodes, chain, &other->i_hash, hash);
+	table_unlock(&tree.dc->inodes, chain);
+	/* It is slept for. */
+	CHECK(EVENTUALLY(atomic_load(&other->i_state) != state));
+	CHECK_EQ(tree_stats(&tree).inodes, inodes + 1);
+	iget_failed(other);
+	pthread_join(thread, &result);
+	inode = result;
+	CHECK(!IS_ERR(inode) && inode != other && inode_is_new(inode));
+	dcache_barrier(tree.dc);
+	CHECK_EQ(tree_stats(&tree).inodes, inodes);
+	CHECK_EQ(unlock_new_inode(inode, INODE_REGULAR, NULL, NULL), 0);
+	iput(inode);
+	tree_end(&tree);
+}
+
 TEST(inodes_come_and_go, "stress iget_locked H39")
 {
 	struct tree tree = tree_begin(NULL, NULL);

@@ -306,6 +306,36 @@ TEST(counters_are_exact_at_rest, "H45 dcache_stats")
 	count_after_storms(&limited);
 }
 
+/* What comes and goes at once, one at a time, is never counted as more. */
+static struct counters coming;
+static _Atomic bool came_all;
+
+static void *come_and_go(void *unused)
+{
+	int i;
+
+	(void)unused;
+	for (i = 0; i < 300000; i++) {
+		counter_add(&coming, COUNT_ENTRIES_MADE, 1);
+		counter_add(&coming, COUNT_ENTRIES_GONE, 1);
+	}
+	atomic_store(&came_all, true);
+	return NULL;
+}
+
+TEST(no_more_are_counted_than_there_are, "H45 dcache_stats")
+{
+	pthread_t thread;
+
+	counters_init(&coming);
+	atomic_store(&came_all, false);
+	thread = test_thread(come_and_go, NULL);
+	while (!atomic_load(&came_all))
+		CHECK(counter_level(&coming, COUNT_ENTRIES_MADE, COUNT_ENTRIES_GONE) <= 1);
+	test_join(thread);
+	CHECK_EQ(counter_level(&coming, COUNT_ENTRIES_MADE, COUNT_ENTRIES_GONE), 0);
+}
+
 #ifdef DCACHE_DEBUG
 
 /* An entry turns positive, and negative again, while a shrinker has it on a list of its own. */

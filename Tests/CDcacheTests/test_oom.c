@@ -6,6 +6,10 @@
  */
 #include "harness.h"
 
+#include <sys/resource.h>
+
+#include "sync/sync.h"
+
 #ifdef DCACHE_DEBUG
 
 #define COLD NAME("cold")
@@ -372,12 +376,120 @@ TEST(a_walk_takes_memory_once_for_what_is_deep, "H51 d_walk")
 	tree_end(&tree);
 }
 
-#else
-
-/* Allocations can be made to fail in the checked build only. */
-TEST(oom_is_tested_in_the_checked_build, "H51")
+/* All names of an inode, one of which has too deep a tree below it. */
+TEST(oom_in_d_invalidate_inode, "H51 d_invalidate_inode")
 {
-	CHECK(true);
+	struct tree tree = tree_begin(NULL, NULL);
+	struct dentry *top = tree_add(&tree, tree.root, COLD, INODE_DIRECTORY);
+	struct dentry *at = dget(top);
+	struct inode *inode = d_inode(top);
+	int i;
+
+	for (i = 0; i < 20; i++) {
+		struct dentry *below = tree_add(&tree, at, COLD, INODE_DIRECTORY);
+
+		dput(at);
+		at = below;
+	}
+	dput(at);
+	ihold(inode);
+	dc_fail_allocation(1);
+	CHECK_EQ(d_invalidate_inode(inode), -ENOMEM);
+	CHECK(dc_allocation_failed());
+	dc_fail_allocation(0);
+	CHECK(d_unhashed(top));
+	CHECK_EQ(d_count(top), 2);
+	CHECK_EQ(d_invalidate_inode(inode), 0);
+	CHECK_EQ(tree_stats(&tree).entries, 2);
+	iput(inode);
+	dput(top);
+	tree_end(&tree);
 }
 
 #endif /* DCACHE_DEBUG */
+
+/* ---- without the harness's help ---- */
+
+#ifndef TEST_SANITIZED
+
+#define BLOCK ((size_t)1 << 20)
+
+static void *alloc_plain(void)
+{
+	return dc_alloc(BLOCK, 16);
+}
+
+static void *alloc_aligned(void)
+{
+	return dc_alloc(BLOCK, 64);
+}
+
+static void *alloc_zeroed(void)
+{
+	return dc_alloc_zeroed(BLOCK);
+}
+
+static void *alloc_mapped(void)
+{
+	return dc_alloc_zeroed(DC_HUGE_PAGE);
+}
+
+static void free_plain(void *p)
+{
+	dc_free(p);
+}
+
+static void free_zeroed(void *p)
+{
+	dc_free_zeroed(p, BLOCK);
+}
+
+static void free_mapped(void *p)
+{
+	dc_free_zeroed(p, DC_HUGE_PAGE);
+}
+
+/* The process gets no more memory: what it has is used up, and then there is none. */
+TEST(memory_that_runs_out, "H51")
+{
+	static const struct {
+		void *(*alloc)(void);
+		void (*free)(void *p);
+	} kinds[] = {
+		{ alloc_plain, free_plain },
+		{ alloc_aligned, free_plain },
+		{ alloc_zeroed, free_zeroed },
+		{ alloc_mapped, free_mapped },
+	};
+	struct rlimit usual, none;
+	static void *blocks[1000];
+	size_t i;
+
+	REQUIRE(!getrlimit(RLIMIT_AS, &usual));
+	none = usual;
+	none.rlim_cur = 1;
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+#ifdef DCACHE_DEBUG
+		long live = dc_live_allocations();
+#endif
+		int nr = 0;
+
+		REQUIRE(!setrlimit(RLIMIT_AS, &none));
+		errno = 77;
+		while (nr < 1000 && (blocks[nr] = kinds[i].alloc()))
+			nr++;
+		CHECK_EQ(errno, 77);
+		setrlimit(RLIMIT_AS, &usual);
+		CHECK(nr < 1000);
+#ifdef DCACHE_DEBUG
+		CHECK_EQ(dc_live_allocations(), live + nr);
+#endif
+		while (nr)
+			kinds[i].free(blocks[--nr]);
+#ifdef DCACHE_DEBUG
+		CHECK_EQ(dc_live_allocations(), live);
+#endif
+	}
+}
+
+#endif

@@ -18,7 +18,7 @@
 
 #define SYSTEM_PRESSURE "/proc/pressure/memory"
 #define CGROUP_PRESSURE "/sys/fs/cgroup%s/memory.pressure"
-#define OPEN_FLAGS (O_RDWR | O_NONBLOCK | O_CLOEXEC)
+#define OPEN_FLAGS (O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
 #define PATH_SIZE 4096
 
 static int open_file(const char *path)
@@ -28,31 +28,34 @@ static int open_file(const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
-/* The line of version 2 in /proc/self/cgroup is "0::/path". */
+bool monitor_cgroup_file(char *text, char *path, size_t size)
+{
+	char *line = strncmp(text, "0::/", 4) ? strstr(text, "\n0::/") : text;
+	char *end;
+
+	if (!line)
+		return false;
+	line = strchr(line, '/');
+	end = strchr(line, '\n');
+	if (!end)
+		return false;
+	*end = 0;
+	snprintf(path, size, CGROUP_PRESSURE, strcmp(line, "/") ? line : "");
+	return true;
+}
+
 static int open_cgroup_file(void)
 {
 	char text[PATH_SIZE], path[PATH_SIZE + sizeof(CGROUP_PRESSURE)];
 	int fd = open("/proc/self/cgroup", O_RDONLY | O_CLOEXEC);
 	ssize_t len = 0;
-	char *line, *end;
 
 	if (fd >= 0) {
 		len = read(fd, text, sizeof(text) - 1);
 		close(fd);
 	}
-	if (len <= 0)
-		return -ENOENT;
-	text[len] = 0;
-	line = strncmp(text, "0::/", 4) ? strstr(text, "\n0::/") : text;
-	if (!line)
-		return -ENOENT;
-	line = strstr(line, "0::") + 3;
-	end = strchr(line, '\n');
-	if (!end)
-		return -ENOENT;
-	*end = 0;
-	snprintf(path, sizeof(path), CGROUP_PRESSURE, strcmp(line, "/") ? line : "");
-	return open_file(path);
+	text[len > 0 ? len : 0] = 0;
+	return monitor_cgroup_file(text, path, sizeof(path)) ? open_file(path) : -ENOENT;
 }
 
 static int open_and_trigger(struct monitor *monitor, const char *path, const char *trigger)
@@ -101,8 +104,11 @@ static void *monitor_main(void *arg)
 	char text[64];
 
 	for (;;) {
-		if (poll(fds, 2, -1) < 0)
+		if (poll(fds, 2, -1) < 0) {
+			/* The process may have fewer than two files just now. */
+			dc_yield(4);
 			continue;
+		}
 		if (fds[1].revents)
 			return NULL;
 		/* The cgroup is gone: nothing will ever happen, but somebody will end this. */
@@ -151,12 +157,11 @@ int monitor_start(struct monitor *monitor, void (*happened)(struct monitor *moni
 
 void monitor_end(struct monitor *monitor)
 {
-	const uint64_t one = 1;
 	int cancel = dc_cancel_off();
 	int saved = errno;
 
-	while (write(monitor->stop, &one, sizeof(one)) < 0 && errno == EINTR)
-		;
+	/* Sleeps at 2^64 - 2 only. */
+	eventfd_write(monitor->stop, 1);
 	pthread_join(monitor->thread, NULL);
 	close(monitor->stop);
 	close(monitor->file);

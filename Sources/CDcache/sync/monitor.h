@@ -33,6 +33,11 @@ int monitor_open(struct monitor *monitor, const char *path, const char *trigger)
 int monitor_start(struct monitor *monitor, void (*happened)(struct monitor *monitor));
 /* When it returns the thread has ended and all is closed. Not from @happened. */
 void monitor_end(struct monitor *monitor);
+/*
+ * @text, which it changes, is what /proc/self/cgroup says: "0::/path" for a cgroup of version 2. False: it
+ * names none. @path: that cgroup's file of pressure stall information.
+ */
+bool monitor_cgroup_file(char *text, char *path, size_t size);
 bool monitor_is_self(const struct monitor *monitor);
 
 #pragma GCC visibility pop
