@@ -14,8 +14,7 @@
  * a checked build are made whose outcome in a release build is defined.
  *
  * Inputs whose second byte has MANY_CALLS have a second set of calls: those whose first byte has
- * MORE are the tree's (more_calls()). In other inputs that bit is an argument of the first set, as it was
- * before there was a second.
+ * MORE (more_calls()). In other inputs that bit is an argument of the first set's.
  *
  * With DCACHE_FUZZ_TRACE set the calls are printed.
  */
@@ -395,7 +394,7 @@ static void more_calls(int thread, uint8_t what, uint8_t who, struct m_entry **t
 	case 21:
 	case 22:
 		pick_walk(thread);
-		op_walk_rcu(thread);
+		op_walk_rcu();
 		break;
 	default:
 		revalidation = who & 0x80 ? 0 : (who & 0x30) == 0x30 ? -ESTALE : 1;

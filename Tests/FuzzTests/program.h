@@ -148,9 +148,9 @@ bool walking(void);
 int walk_revalidate(struct dentry *dentry);
 struct dentry *walk_backend(struct inode *dir, struct dentry *dentry);
 int walk_link(struct inode *inode, char *buf, size_t size, unsigned int flags);
-/* What can be seen of a walk's arguments, from the input; then fiber_walk(). */
+/* A walk's arguments, from the input; then one of the two. */
 void pick_walk(int thread);
 void fiber_walk(int thread);
-void op_walk_rcu(int thread);
+void op_walk_rcu(void);
 
 #endif /* DCACHE_FUZZ_PROGRAM_H */

@@ -604,14 +604,13 @@ void fiber_walk(int thread)
 		put_entry(base);
 }
 
-void op_walk_rcu(int thread)
+void op_walk_rcu(void)
 {
 	struct walk_state *w = &walk.state;
 	struct errors errors = { 0 };
 	struct dentry *real;
 	uint32_t seq = 0;
 
-	(void)thread;
 	walk_errors(&errors);
 	dcache_read_lock();
 	real = dcache_walk_rcu(walk.root->real, walk.base ? walk.base->real : NULL, path(),
