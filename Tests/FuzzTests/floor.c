@@ -317,6 +317,9 @@ void floor_grace_period(void)
 	if (floor_in_section())
 		return;
 	free_pending();
+	while (hurried && hurried->work(hurried))
+		;
+	free_pending();
 	if (hurried && !nr_pending && hurried->idle(hurried))
 		hurried = NULL;
 }

@@ -13,6 +13,9 @@
  * call that would break a rule is passed over. Built without DCACHE_DEBUG, also those diagnosed by
  * a checked build are made whose outcome in a release build is defined.
  *
+ * Inputs whose second byte has MANY_CALLS have a second set of calls: those whose first byte has
+ * MORE (more_calls()). In other inputs that bit is an argument of the first set's.
+ *
  * With DCACHE_FUZZ_TRACE set the calls are printed.
  */
 #include <stdio.h>
@@ -29,6 +32,9 @@ const char *__asan_default_options(void);
 /* One call makes no more entries than this, and no more handles. */
 #define ENTRIES_A_CALL 8
 #define SPARE_HANDLES 5
+
+#define MANY_CALLS 0x20
+#define MORE 0x40
 
 static long fail_next; /* allocation of the next call */
 
@@ -140,6 +146,15 @@ static bool any_busy(void)
 	return false;
 }
 
+static void op_barrier(void)
+{
+	if (any_busy())
+		return;
+	dcache_barrier(oracle.dc);
+	m_run_deferred();
+	say("dcache_barrier()");
+}
+
 /* In the midst of use: refused. */
 static void op_destroy(void)
 {
@@ -157,6 +172,7 @@ static void op_destroy(void)
 	say("dcache_destroy() = %d", err);
 	CHECK(err == -EBUSY);
 	oracle.dying = true;
+	m_run_deferred();
 	oracle_settle(false);
 	oracle.dying = false;
 	for (i = 0; i < oracle.nr_entries; i++)
@@ -244,6 +260,150 @@ static void resume(int thread)
 		ended(thread);
 }
 
+/* An inode that the program can be sure of: one that it holds, or an entry's. */
+static struct m_inode *pick_held_inode(void)
+{
+	uint8_t b = byte();
+	struct m_entry *entry = pick_where(any_entry, b);
+
+	if (b >= 0xc0 && inode_handles[b % INODE_HANDLES])
+		return inode_handles[b % INODE_HANDLES];
+	return entry->inode;
+}
+
+static bool is_hashed(const struct m_entry *entry)
+{
+	return entry && entry->hashed;
+}
+
+static bool has_place(const struct m_entry *entry)
+{
+	return entry && entry->parent != entry;
+}
+
+/* Two entries that may have to do with each other; mostly such as can be moved. */
+static bool pick_two(uint8_t what, struct m_entry **entry, struct m_entry **target)
+{
+	bool any = !(what & 0xa0);
+	bool (*wanted)(const struct m_entry *) = any ? any_entry : what & 2 ? is_hashed : has_place;
+
+	*entry = pick_where(wanted, byte());
+	*target = pick_where(wanted, byte());
+	return *entry && *target && !(*entry)->busy && !(*target)->busy;
+}
+
+/* One that is under way, if the first byte says so and there is one. */
+static struct m_listing *pick_listing(uint8_t what, uint8_t who)
+{
+	int i = who >> 2 & 1;
+
+	return &oracle.listings[(what & 32) && !oracle.listings[i].dir ? !i : i];
+}
+
+static void more_calls(int thread, uint8_t what, uint8_t who, struct m_entry **touched)
+{
+	struct m_listing *listing = pick_listing(what, who);
+	struct call *call = &calls[thread];
+	struct m_entry *other;
+
+	switch (what % 32) {
+	case 0:
+	case 1:
+	case 2:
+	case 3:
+		if (!pick_two(what, &call->entry, &other))
+			break;
+		*touched = other->parent;
+		floor_fail_allocation(0);
+		if (what & 2)
+			op_exchange(call->entry, other);
+		else
+			op_move(call->entry, other);
+		break;
+	case 4:
+		op_shrink_parent(pick_entry());
+		break;
+	case 5:
+	case 6:
+		call->entry = pick_entry();
+		*touched = call->entry->parent;
+		op_invalidate(call->entry, what & 1);
+		break;
+	case 7:
+		call->inode = pick_held_inode();
+		if (call->inode && !call->inode->foreign)
+			op_invalidate_inode(call->inode);
+		break;
+	case 8:
+		call->dir = pick_dir();
+		call->name = pick_name();
+		*touched = call->dir;
+		hash_maybe(call->dir, &call->name, who & 0x80);
+		op_invalidate_name(call->dir, &call->name);
+		break;
+	case 9:
+		*touched = pick_dir();
+		op_invalidate_children(*touched);
+		break;
+	case 10:
+		listing = &oracle.listings[who >> 2 & 1];
+		if (!listing->dir)
+			op_list_begin(listing, pick_dir());
+		break;
+	case 11:
+	case 12:
+	case 13:
+		call->name = pick_name();
+		pick_inode(call);
+		if (!call->real_inode && (what & 0xa0)) {
+			call->inode = make_inode(oracle.dc, what & 0x80, true);
+			call->real_inode = call->inode ? call->inode->real : NULL;
+		}
+		*touched = listing->dir;
+		op_list_add(listing, call);
+		break;
+	case 14:
+		op_list_end(listing, what & 0xa0);
+		break;
+	case 15:
+		call->dir = pick_dir();
+		say("d_clear_complete(%d)", number_of(call->dir));
+		d_clear_complete(call->dir->real);
+		if (call->dir->inode)
+			m_lose(call->dir->inode);
+		break;
+	case 16:
+	case 17:
+		call->entry = what & 32 ? pick_entry() : handles[0];
+		op_visit(call->entry, what & 1, byte());
+		break;
+	case 18:
+		call->inode = pick_held_inode();
+		if (call->inode && !call->inode->foreign)
+			op_aliases(call->inode, what >> 5 | (who & 2));
+		break;
+	case 19:
+		call->entry = pick_entry();
+		call->dir = what & 32 ? NULL : pick_entry();
+		say("d_path(%d, %d)", number_of(call->entry), number_of(call->dir));
+		oracle_check_place(call->entry, call->dir);
+		break;
+	case 20:
+		op_barrier();
+		break;
+	case 21:
+	case 22:
+		pick_walk(thread);
+		op_walk_rcu();
+		break;
+	default:
+		revalidation = who & 0x80 ? 0 : (who & 0x30) == 0x30 ? -ESTALE : 1;
+		pick_walk(thread);
+		run(thread, fiber_walk, advance_wait);
+		break;
+	}
+}
+
 /* One call. False: the program is over. */
 static bool step(struct m_entry **touched)
 {
@@ -269,8 +429,14 @@ static bool step(struct m_entry **touched)
 		op_section(thread, what);
 		return true;
 	}
-	floor_fail_allocation(fail_next);
+	/* What is not true is freed on many occasions, and some have nobody to tell that there was no
+	 * memory to look for it. */
+	floor_fail_allocation(oracle_doubts() ? 0 : fail_next);
 	fail_next = 0;
+	if (many_calls && (what & MORE)) {
+		more_calls(thread, what, who, touched);
+		return true;
+	}
 	switch (what % 32) {
 	case 0:
 	case 1:
@@ -430,8 +596,7 @@ static bool step(struct m_entry **touched)
 			op_shrink(SIZE_MAX);
 			break;
 		case 3:
-			if (!any_busy())
-				dcache_barrier(oracle.dc);
+			op_barrier();
 			break;
 		case 4:
 			op_destroy();
@@ -520,6 +685,16 @@ static void let_all_go(void)
 		if (oracle.actors[i].busy)
 			die("T%d sleeps for ever", i);
 	}
+	for (i = 0; i < LISTINGS; i++)
+		op_list_end(&oracle.listings[i], true);
+}
+
+/* ... of an instance that may have been released: its thread does what was deferred. */
+static void grace_period(void)
+{
+	floor_grace_period();
+	if (oracle.dying)
+		m_run_deferred();
 }
 
 static void take_down(bool release, uint64_t bytes)
@@ -540,7 +715,7 @@ static void take_down(bool release, uint64_t bytes)
 		oracle_before_eviction();
 		op_put(handles[i], i);
 		if (release && i % 4 == 1)
-			floor_grace_period();
+			grace_period();
 		oracle_settle(false);
 	}
 	for (i = 0; i < INODE_HANDLES; i++) {
@@ -555,11 +730,13 @@ static void take_down(bool release, uint64_t bytes)
 		if (!floor_released_instance_is_gone())
 			oracle_before_eviction();
 		for (i = 0; i < 10 && !floor_released_instance_is_gone(); i++)
-			floor_grace_period();
+			grace_period();
 		CHECK(floor_released_instance_is_gone());
 	} else {
 		oracle_before_eviction();
 		floor_grace_period();
+		dcache_barrier(oracle.dc);
+		m_run_deferred();
 		shrink_dcache(oracle.dc, SIZE_MAX);
 		floor_finish_resizes(oracle.dc);
 		dcache_barrier(oracle.dc);
@@ -592,6 +769,7 @@ static void set_up(uint8_t settings, uint8_t more, uint64_t *bytes)
 	oracle.folds = settings & 2;
 	revalidates = settings & 4;
 	crowded = settings & 0x80;
+	many_calls = more & MANY_CALLS;
 	set_operations();
 	opts.d_op = &operations;
 	opts.hash_buckets = (size_t)2 << (settings >> 3 & 3);

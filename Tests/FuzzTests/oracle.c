@@ -2,6 +2,8 @@
 /* The tree of names as the contracts have it; see oracle.h. */
 #include "oracle.h"
 
+#include "cursor.h"
+
 #include <string.h>
 #include <strings.h>
 
@@ -12,7 +14,6 @@ void oracle_begin(void)
 	/* All but what nr_entries and nr_inodes will count again. */
 	oracle.nr_entries = 0;
 	oracle.nr_inodes = 0;
-	oracle.invalidated = false;
 	memset(oracle.actors, 0, sizeof(oracle) - offsetof(struct oracle, actors));
 }
 
@@ -49,6 +50,7 @@ struct m_entry *m_new(struct dentry *real, struct m_entry *parent, struct m_name
 				   .len = name.len,
 				   .alive = true,
 				   .refs = 1,
+				   .generation = parent ? parent->inode->generation : 0,
 				   .owner = -1 };
 	memcpy(entry->name, name.bytes, name.len);
 	if (parent)
@@ -64,11 +66,13 @@ struct m_entry *m_get(struct m_entry *entry)
 	return entry;
 }
 
-static void m_kill(struct m_entry *entry)
+void m_kill(struct m_entry *entry)
 {
 	struct m_entry *parent = entry->parent;
 
 	CHECK(entry->alive && !entry->refs && !entry->in_lookup);
+	if (entry->hashed && entry->inode)
+		m_lose(parent->inode);
 	entry->alive = false;
 	entry->hashed = false;
 	entry->changes++;
@@ -78,16 +82,10 @@ static void m_kill(struct m_entry *entry)
 		m_put(parent);
 }
 
-/* Is it below what was invalidated? */
-static bool is_marked(const struct m_entry *entry)
-{
-	return entry->gone ? entry->marked : d_flags(entry->real) & DCACHE_DONTCACHE;
-}
-
 /* What d_delete says in fuzz_program.c: these are not kept. */
 static bool is_kept(const struct m_entry *entry)
 {
-	return entry->hashed && !oracle.dying && entry->name[0] != 'x' && !is_marked(entry);
+	return entry->hashed && !oracle.dying && entry->name[0] != 'x' && !entry->marked;
 }
 
 void m_put(struct m_entry *entry)
@@ -106,7 +104,6 @@ void m_gone(struct m_entry *entry)
 	if (entry->gone)
 		die("an entry is freed twice");
 	entry->gone = true;
-	entry->marked = d_flags(entry->real) & DCACHE_DONTCACHE;
 }
 
 /* ---- names ---- */
@@ -175,7 +172,26 @@ bool m_is_ancestor(const struct m_entry *ancestor, const struct m_entry *entry)
 
 /* ---- changes ---- */
 
-void m_unhash(struct m_entry *entry)
+void m_lose(struct m_inode *dir)
+{
+	int i;
+
+	dir->complete = false;
+	for (i = 0; i < LISTINGS; i++) {
+		if (oracle.listings[i].dir && oracle.listings[i].dir->inode == dir)
+			oracle.listings[i].lost = true;
+	}
+}
+
+void m_list(struct m_entry *entry)
+{
+	if (entry->parent == entry)
+		return;
+	entry->listed = true;
+	entry->marked = entry->parent->marked;
+}
+
+void m_unhash_gone(struct m_entry *entry)
 {
 	if (!entry->hashed)
 		return;
@@ -183,8 +199,46 @@ void m_unhash(struct m_entry *entry)
 	entry->changes++;
 }
 
-/* What is unused below @top goes, directories after what they hold. */
-static void m_prune(struct m_entry *top)
+void m_unhash(struct m_entry *entry)
+{
+	if (entry->hashed && entry->inode)
+		m_lose(entry->parent->inode);
+	m_unhash_gone(entry);
+}
+
+/* Neither the entry nor, if it is negative, what its directory says of all names is true. */
+static void unhash_untrue(struct m_entry *entry)
+{
+	if (entry->hashed)
+		m_lose(entry->parent->inode);
+	m_unhash_gone(entry);
+}
+
+/* ---- what is below an entry ---- */
+
+/* All that is listed below @top; only below those of its children that are in @only, if that is given. */
+static void select_below(const struct m_entry *top, const bool *only, bool *below)
+{
+	bool more = true;
+	int i;
+
+	memset(below, 0, MAX_ENTRIES * sizeof(*below));
+	while (more) {
+		more = false;
+		for (i = 0; i < oracle.nr_entries; i++) {
+			const struct m_entry *entry = &oracle.entries[i];
+
+			if (below[i] || !entry->alive || !entry->listed)
+				continue;
+			below[i] = entry->parent == top ? !only || only[i]
+							: below[entry->parent - oracle.entries];
+			more |= below[i];
+		}
+	}
+}
+
+/* What is unused of that goes, directories after what they hold. */
+static void kill_unused(const bool *below)
 {
 	bool more = true;
 	int i;
@@ -192,32 +246,160 @@ static void m_prune(struct m_entry *top)
 	while (more) {
 		more = false;
 		for (i = 0; i < oracle.nr_entries; i++) {
-			struct m_entry *entry = &oracle.entries[i];
-
-			if (!entry->alive || entry == top || entry->refs ||
-			    !m_is_ancestor(top, entry))
+			if (!below[i] || !oracle.entries[i].alive || oracle.entries[i].refs)
 				continue;
-			m_kill(entry);
+			m_kill(&oracle.entries[i]);
 			more = true;
 		}
 	}
 }
 
+static long count_alive(void)
+{
+	long nr = 0;
+	int i;
+
+	for (i = 0; i < oracle.nr_entries; i++)
+		nr += oracle.entries[i].alive;
+	return nr;
+}
+
+long m_prune(struct m_entry *top)
+{
+	long before = count_alive();
+	bool below[MAX_ENTRIES];
+
+	select_below(top, NULL, below);
+	kill_unused(below);
+	return before - count_alive();
+}
+
+/* Nothing below @top is true. A root stays, but is no longer what its names are found in. */
+static void doubt_below(struct m_entry *top, const bool *only, bool cut)
+{
+	bool below[MAX_ENTRIES];
+	int i;
+
+	select_below(top, only, below);
+	for (i = 0; i < oracle.nr_entries; i++) {
+		if (!below[i])
+			continue;
+		oracle.entries[i].marked = true;
+		if (cut && oracle.entries[i].parent == top)
+			unhash_untrue(&oracle.entries[i]);
+	}
+	kill_unused(below);
+}
+
+void m_cut_off(struct m_entry *entry)
+{
+	unhash_untrue(entry);
+	if (entry->parent != entry)
+		entry->marked = true;
+}
+
 void m_invalidate(struct m_entry *entry)
+{
+	m_cut_off(entry);
+	doubt_below(entry, NULL, entry->parent == entry);
+}
+
+void m_invalidate_deferred(struct m_entry *entry)
+{
+	struct m_deferred *deferred = &oracle.deferred[oracle.nr_deferred];
+	bool any = false;
+	int i;
+
+	m_cut_off(entry);
+	for (i = 0; i < MAX_ENTRIES; i++) {
+		const struct m_entry *child = &oracle.entries[i];
+
+		deferred->child[i] = i < oracle.nr_entries && child->alive && child->listed &&
+				     child->parent == entry;
+		any |= deferred->child[i];
+	}
+	/* What another has left to do in the same list looks like a child. */
+	for (i = 0; i < oracle.nr_deferred; i++)
+		any |= oracle.deferred[i].top == entry;
+	if (!any)
+		return;
+	CHECK(oracle.nr_deferred < MAX_DEFERRED);
+	deferred->top = m_get(entry);
+	oracle.nr_deferred++;
+}
+
+void m_run_deferred(void)
 {
 	int i;
 
-	/* A root stays, but is no longer what its names are found in. */
-	for (i = 0; i < oracle.nr_entries && entry->parent == entry && entry->inode; i++) {
-		struct m_entry *child = &oracle.entries[i];
+	for (i = 0; i < oracle.nr_deferred; i++) {
+		struct m_deferred *deferred = &oracle.deferred[i];
 
-		if (child->alive && child->parent == entry && child != entry)
-			m_unhash(child);
+		doubt_below(deferred->top, deferred->child, deferred->top->parent == deferred->top);
+		m_put(deferred->top);
 	}
+	oracle.nr_deferred = 0;
+}
+
+void m_resync(struct m_entry *top)
+{
+	bool below[MAX_ENTRIES];
+	int i;
+
+	select_below(top, NULL, below);
+	for (i = 0; i < oracle.nr_entries; i++) {
+		struct m_entry *entry = &oracle.entries[i];
+
+		if (!below[i] || entry->gone)
+			continue;
+		below[i] = false;
+		entry->marked = d_flags(entry->real) & DCACHE_DONTCACHE;
+		if (d_unhashed(entry->real))
+			unhash_untrue(entry);
+	}
+	kill_unused(below);
+}
+
+bool m_stale(const struct m_entry *entry)
+{
+	return entry->parent != entry && entry->parent->inode &&
+	       entry->generation != entry->parent->inode->generation;
+}
+
+void m_not_true(struct m_entry *entry, bool asking)
+{
+	if (entry->inode) {
+		m_invalidate(entry);
+		return;
+	}
+	if (asking)
+		m_lose(entry->parent->inode);
 	m_unhash(entry);
-	if (entry->inode)
-		m_prune(entry);
-	oracle.invalidated |= entry->inode != NULL;
+}
+
+void m_renew(struct m_entry *entry, uint32_t generation)
+{
+	if ((int32_t)(generation - entry->generation) > 0)
+		entry->generation = generation;
+}
+
+void m_outdate(struct m_entry *entry, uint32_t generation)
+{
+	if ((int32_t)(generation - entry->generation) < 0)
+		entry->generation = generation;
+}
+
+bool oracle_doubts(void)
+{
+	int i;
+
+	for (i = 0; i < oracle.nr_entries; i++) {
+		const struct m_entry *entry = &oracle.entries[i];
+
+		if (entry->alive && (entry->marked || m_stale(entry)))
+			return true;
+	}
+	return oracle.nr_deferred;
 }
 
 void m_set_inode(struct m_entry *entry, struct m_inode *inode)
@@ -266,21 +448,62 @@ void m_publish(struct m_entry *entry, struct m_inode *inode)
 	entry->hashed = true;
 }
 
-void m_move(struct m_entry *entry, struct m_entry *parent, struct m_name name)
+void m_prune_moved(struct m_entry *entry)
+{
+	if (entry->marked)
+		doubt_below(entry, NULL, false);
+}
+
+/* It comes to @parent's list, if it was not there. */
+static void change_place(struct m_entry *entry, struct m_entry *parent, struct m_name name,
+			 uint32_t generation)
+{
+	int i;
+
+	for (i = 0; i < oracle.nr_deferred && entry->parent != parent; i++)
+		oracle.deferred[i].child[entry - oracle.entries] = false;
+	entry->parent = parent;
+	entry->len = name.len;
+	memmove(entry->name, name.bytes, name.len);
+	entry->generation = generation;
+	entry->disconnected = false;
+	entry->changes++;
+	m_list(entry);
+}
+
+void m_move(struct m_entry *entry, struct m_entry *parent, struct m_name name, uint32_t generation)
 {
 	struct m_entry *from = entry->parent;
 
-	if (from != parent) {
+	if (from != parent)
 		m_get(parent);
-		entry->parent = parent;
-	}
-	entry->len = name.len;
-	memmove(entry->name, name.bytes, name.len);
+	change_place(entry, parent, name, generation);
 	entry->hashed = true;
-	entry->tried = true;
-	entry->changes++;
+	oracle.renames++;
 	if (from != parent && from != entry)
 		m_put(from);
+	m_prune_moved(entry);
+}
+
+uint32_t m_moved_generation(const struct m_entry *entry, const struct m_entry *parent)
+{
+	return parent->inode->generation - m_stale(entry);
+}
+
+void m_exchange(struct m_entry *a, struct m_entry *b)
+{
+	struct m_entry *a_parent = a->parent, *b_parent = b->parent;
+	uint32_t a_generation = m_moved_generation(a, b_parent);
+	uint32_t b_generation = m_moved_generation(b, a_parent);
+	char name[DCACHE_NAME_MAX];
+	size_t len = a->len;
+
+	memcpy(name, a->name, len);
+	change_place(a, b_parent, m_name_of(b), a_generation);
+	change_place(b, a_parent, (struct m_name){ name, len }, b_generation);
+	oracle.renames++;
+	m_prune_moved(a);
+	m_prune_moved(b);
 }
 
 /* ---- errors ---- */
@@ -366,6 +589,7 @@ void asking_begin(int thread, struct m_entry *dir, struct m_name name, struct m_
 	actor->found = NULL;
 	actor->error = 0;
 	actor->shared = false;
+	actor->joined = false;
 }
 
 /* Would whoever is to end @target's lookup wait for @actor? */
@@ -394,6 +618,7 @@ static void start(int thread, struct actor *actor)
 	struct m_entry *entry = m_hashed(actor->dir, actor->name);
 
 	actor->waits = NULL;
+	actor->error = 0;
 	if (entry) {
 		actor->found = m_get(entry);
 		actor->state = ASKING_FOUND;
@@ -414,6 +639,7 @@ static void start(int thread, struct actor *actor)
 	entry->nr_waiters++;
 	oracle.waited++;
 	actor->told = false;
+	actor->outdated = m_stale(entry);
 	actor->state = ASKING_PARKED;
 }
 
@@ -434,8 +660,16 @@ void asking_step(int thread)
 				return;
 			entry = actor->waits;
 			actor->waits = NULL;
+			if (actor->outdated) {
+				if (actor->alias)
+					m_put(actor->alias);
+				m_put(entry);
+				actor->state = ASKING_START;
+				break;
+			}
 			if (actor->error || actor->alias) {
 				oracle.shared++;
+				actor->joined = true;
 				actor->shared = actor->error;
 				actor->found = actor->alias;
 				actor->state = actor->error ? ASKING_ERROR : ASKING_FOUND;
@@ -445,6 +679,7 @@ void asking_step(int thread)
 			if (entry->hashed && entry->parent == actor->dir &&
 			    m_equal(m_name_of(entry), actor->name)) {
 				oracle.shared++;
+				actor->joined = true;
 				actor->found = entry;
 				actor->state = ASKING_FOUND;
 				return;
@@ -558,7 +793,7 @@ static void check_order(const struct m_entry *entry)
 	}
 }
 
-size_t oracle_settle(bool ordered)
+size_t oracle_adopt(void)
 {
 	size_t evicted = 0;
 	bool more = true;
@@ -571,13 +806,36 @@ size_t oracle_settle(bool ordered)
 
 			if (!entry->gone || !entry->alive || entry->refs)
 				continue;
-			if (!oracle.may_evict && !(entry->marked && oracle.invalidated))
+			if (!oracle.may_evict)
 				die("an entry is freed that is to be kept");
 			m_kill(entry);
-			evicted += !entry->marked;
+			evicted++;
 			more = true;
 		}
 	}
+	oracle.evicted += evicted;
+	return evicted;
+}
+
+void oracle_adopt_before_splice(const struct m_entry *dir)
+{
+	struct dcache_stats stats;
+
+	oracle_adopt();
+	if (!dir->marked)
+		return;
+	/* What is spliced there is not true, and what is unused below it is freed as well, which is
+	 * no eviction. */
+	dcache_get_stats(oracle.dc, &stats);
+	CHECK(stats.evicted <= oracle.evicted);
+	oracle.evicted = stats.evicted;
+}
+
+size_t oracle_settle(bool ordered)
+{
+	size_t evicted = oracle_adopt();
+	int i;
+
 	for (i = 0; i < oracle.nr_entries; i++) {
 		const struct m_entry *entry = &oracle.entries[i];
 
@@ -592,7 +850,6 @@ size_t oracle_settle(bool ordered)
 		}
 	}
 	CHECK(oracle.unknown_gone == oracle.unknown_deaths);
-	oracle.evicted += evicted;
 	oracle.may_evict = false;
 	return evicted;
 }
@@ -621,19 +878,22 @@ static void check_entry(const struct m_entry *entry)
 		CHECK(real->d_nr_waiters == (uint32_t)entry->nr_waiters);
 	if (!entry->refs)
 		CHECK(entry->hashed && (flags & DCACHE_LRU_LIST) && !(flags & DCACHE_DONTCACHE));
-	CHECK(oracle.invalidated || !(flags & DCACHE_DONTCACHE));
-	if (entry->hashed)
-		CHECK(flags & DCACHE_LISTED);
-	if (!entry->tried)
-		CHECK(!(flags & DCACHE_LISTED));
+	CHECK(!!(flags & DCACHE_DONTCACHE) == entry->marked);
+	CHECK(!!(flags & DCACHE_LISTED) == entry->listed);
+	CHECK(entry->listed || !entry->hashed);
+	CHECK(d_is_stale(real) == m_stale(entry));
+	CHECK(d_is_complete(real) == (entry->inode && entry->inode->complete));
 	for (node = real->d_children.first; node; node = node->next) {
-		const struct m_entry *child = entry_of(container_of(node, struct dentry, d_sib));
+		const struct m_entry *child;
 
+		if ((uintptr_t)node % CURSOR_ALIGN == 0)
+			continue; /* of what is deferred */
+		child = entry_of(container_of(node, struct dentry, d_sib));
 		CHECK(child && child->alive && child->parent == entry && child != entry);
-		CHECK(d_flags(child->real) & DCACHE_LISTED);
+		CHECK(child->listed);
 		listed++;
 	}
-	if (entry->parent != entry && (flags & DCACHE_LISTED)) {
+	if (entry->listed) {
 		for (node = entry->parent->real->d_children.first; node; node = node->next) {
 			if (container_of(node, struct dentry, d_sib) == real)
 				break;
@@ -710,6 +970,7 @@ void oracle_check(void)
 	CHECK(stats.lookups_waited == oracle.waited);
 	CHECK(stats.outcomes_shared == oracle.shared);
 	CHECK(stats.evicted == oracle.evicted);
+	CHECK(stats.renames == oracle.renames);
 }
 
 void oracle_check_names(const struct m_entry *dir, const struct m_name *names, size_t count)
@@ -733,23 +994,42 @@ void oracle_check_names(const struct m_entry *dir, const struct m_name *names, s
 	dcache_read_unlock();
 }
 
+/* The path up to @root, or to the root of the tree, at the end of @buf of @size bytes. Returns where it
+ * begins; -1: there is none; -2: it does not fit. */
+static int path_of(const struct m_entry *entry, const struct m_entry *root, bool mark, char *buf,
+		   size_t size)
+{
+	static const char deleted[] = " (deleted)";
+	const struct m_entry *at;
+	size_t start = size;
+
+	if (mark && entry->parent != entry && !entry->hashed) {
+		start -= sizeof(deleted) - 1;
+		memcpy(buf + start, deleted, sizeof(deleted) - 1);
+	}
+	if (entry == root || entry->parent == entry)
+		buf[--start] = '/';
+	for (at = entry; at != root && at->parent != at; at = at->parent) {
+		if (start < at->len + 1)
+			return -2;
+		start -= at->len;
+		memcpy(buf + start, at->name, at->len);
+		buf[--start] = '/';
+	}
+	return root && at != root ? -1 : (int)start;
+}
+
+#define PATH_ROOM (16 * (DCACHE_NAME_MAX + 1))
+
 void oracle_check_path(const struct m_entry *entry)
 {
-	char path[16 * (DCACHE_NAME_MAX + 1)], got[sizeof(path) + 1];
-	const struct m_entry *at;
-	size_t start = sizeof(path), len;
+	char path[PATH_ROOM], got[PATH_ROOM + 1];
+	int start = path_of(entry, NULL, false, path, sizeof(path));
+	size_t len = sizeof(path) - (size_t)start;
 	int ret;
 
-	if (entry->parent == entry)
-		path[--start] = '/';
-	for (at = entry; at->parent != at; at = at->parent) {
-		if (start < at->len + 1)
-			return;
-		start -= at->len;
-		memcpy(path + start, at->name, at->len);
-		path[--start] = '/';
-	}
-	len = sizeof(path) - start;
+	if (start < 0)
+		return;
 	ret = dentry_path(entry->real, got, sizeof(got));
 	CHECK(ret == (int)len && !memcmp(got, path + start, len) && !got[len]);
 	/* The smallest buffer, and one byte less. */
@@ -764,4 +1044,31 @@ void oracle_check_path(const struct m_entry *entry)
 		memset(got, 0x55, DCACHE_NAME_MAX + 2);
 		CHECK(d_name_copy(entry->real, got, entry->len) == -ERANGE && got[0] == 0x55);
 	}
+}
+
+void oracle_check_place(const struct m_entry *entry, const struct m_entry *root)
+{
+	char path[PATH_ROOM], got[PATH_ROOM + 1];
+	int start = path_of(entry, root, true, path, sizeof(path));
+	int ret = d_path(entry->real, root ? root->real : NULL, got, sizeof(got));
+	const struct m_entry *child = entry;
+
+	if (start == -1) {
+		CHECK(ret == -EXDEV);
+	} else if (start >= 0) {
+		size_t len = sizeof(path) - (size_t)start;
+
+		CHECK(ret == (int)len && !memcmp(got, path + start, len) && !got[len]);
+		memset(got, 0x55, sizeof(got));
+		CHECK(d_path(entry->real, root ? root->real : NULL, got, len) == -ENAMETOOLONG);
+		CHECK(got[len] == 0x55);
+	}
+	if (!root)
+		return;
+	while (child->parent != root && child->parent != child)
+		child = child->parent;
+	if (child->parent != root || child == root)
+		child = NULL;
+	CHECK(d_ancestor(root->real, entry->real) == (child ? child->real : NULL));
+	CHECK(is_subdir(entry->real, root->real) == (child || entry == root));
 }

@@ -17,12 +17,18 @@
 #define MAX_ENTRIES 200
 #define MAX_INODES 300
 #define MAX_ERRORS 12
+#define MAX_DEFERRED 16
+#define LISTINGS 2
 
 struct m_inode {
 	struct inode *real;
 	bool directory;
 	bool foreign; /* of another instance */
 	bool backend; /* has a lookup operation */
+	bool symlink;
+	int link; /* what get_link says, in program_input.c */
+	uint32_t generation;
+	bool complete;
 	int refs;
 	int evicted, released; /* times that the core said so */
 	/* Its lock: who holds it, and who waits, first come first served. */
@@ -43,14 +49,16 @@ struct m_entry {
 	char name[DCACHE_NAME_MAX];
 	size_t len;
 	struct m_inode *inode;
-	bool alive; /* not freed */
-	bool gone;  /* the core said that it is freed */
-	bool marked; /* ... and that it was below what was invalidated */
+	bool alive;  /* not freed */
+	bool gone;   /* the core said that it is freed */
+	bool marked; /* it is, or is below, what was invalidated, and not kept */
 	bool hashed;
 	bool in_lookup;
-	bool ended; /* its lookup ended with an outcome */
-	bool tried; /* to publish it: it may be on its parent's list */
-	bool busy;  /* somebody is in a call that must find it in-lookup */
+	bool ended;  /* its lookup ended with an outcome */
+	bool listed; /* on its parent's list */
+	bool disconnected;
+	uint32_t generation; /* of its directory, when it was known to be true */
+	bool busy;	     /* somebody is in a call that must find it in-lookup */
 	int refs;
 	int nr_waiters;
 	int owner; /* thread, or -1 */
@@ -96,26 +104,44 @@ struct actor {
 	struct m_entry *holder; /* d_add_ci()'s */
 	struct m_entry *waits;
 	bool told;
+	bool outdated; /* what it waits for was not true any more when it came */
 	int error;
 	bool shared; /* the error is another's */
+	bool joined; /* what it found is another's answer */
 	struct m_entry *alias, *found;
 	/* a directory's lock */
 	struct m_inode *lock;
 	bool lock_writer, granted;
 };
 
+/* A directory that is being listed. */
+struct m_listing {
+	struct dir_listing real;
+	struct m_entry *dir; /* referenced; NULL: none */
+	uint32_t generation;
+	bool lost, failed;
+};
+
+/* What d_invalidate_deferred() has left to do. */
+struct m_deferred {
+	struct m_entry *top;	 /* referenced */
+	bool child[MAX_ENTRIES]; /* it had then, and has not left since */
+};
+
 struct oracle {
 	struct dcache *dc;
 	struct m_entry entries[MAX_ENTRIES];
 	int nr_entries;
-	bool invalidated; /* a positive entry was not true: what is below it is not kept */
 	struct m_inode inodes[MAX_INODES];
 	int nr_inodes;
 	struct actor actors[FLOOR_THREADS];
 	bool folds; /* names are compared without case */
 	bool dying; /* nothing is kept */
 	bool may_evict;
-	uint64_t started, waited, shared, evicted;
+	uint64_t started, waited, shared, evicted, renames;
+	struct m_listing listings[LISTINGS];
+	struct m_deferred deferred[MAX_DEFERRED];
+	int nr_deferred;
 	int unknown_deaths; /* of entries that no call returned: expected */
 	int unknown_gone;   /* seen */
 };
@@ -129,6 +155,8 @@ void m_inode_put(struct m_inode *inode);
 struct m_entry *m_new(struct dentry *real, struct m_entry *parent, struct m_name name);
 struct m_entry *m_get(struct m_entry *entry);
 void m_put(struct m_entry *entry);
+/* Without references: it is freed. */
+void m_kill(struct m_entry *entry);
 /* The core's d_release says that it is gone; NULL: one that it never gave out. */
 void m_gone(struct m_entry *entry);
 
@@ -140,14 +168,44 @@ struct m_entry *m_in_lookup(const struct m_entry *dir, struct m_name name);
 struct m_entry *m_alias(const struct m_inode *inode);
 bool m_is_ancestor(const struct m_entry *ancestor, const struct m_entry *entry);
 
+/* A directory is not complete, nor will be what is listing it. */
+void m_lose(struct m_inode *dir);
+/* It is on its parent's list now, and as true as that. */
+void m_list(struct m_entry *entry);
 void m_unhash(struct m_entry *entry);
-/* What d_invalidate() does; what it frees is told by the core. */
+/* ... since the name is not there any more. */
+void m_unhash_gone(struct m_entry *entry);
+/* Free what is unused below it; returns how many. */
+long m_prune(struct m_entry *top);
+/* Unhashed, and not kept. */
+void m_cut_off(struct m_entry *entry);
+/* What d_invalidate() does. */
 void m_invalidate(struct m_entry *entry);
+void m_invalidate_deferred(struct m_entry *entry);
+/* All that is deferred. */
+void m_run_deferred(void);
+/* There was no memory to look at all below @top: take from the core what it did. */
+void m_resync(struct m_entry *top);
+bool m_stale(const struct m_entry *entry);
+/* It was found not to be true: by @asking, or because it is stale. */
+void m_not_true(struct m_entry *entry, bool asking);
+/* Known to be true in @generation, or no later. */
+void m_renew(struct m_entry *entry, uint32_t generation);
+void m_outdate(struct m_entry *entry, uint32_t generation);
+/* Is anything not true of what there is? */
+bool oracle_doubts(void);
 void m_set_inode(struct m_entry *entry, struct m_inode *inode);
 void m_clear_inode(struct m_entry *entry);
 void m_publish(struct m_entry *entry, struct m_inode *inode);
 void m_end(struct m_entry *entry, int error, struct m_entry *alias);
-void m_move(struct m_entry *entry, struct m_entry *parent, struct m_name name);
+/* @generation: what it has in @parent. */
+void m_move(struct m_entry *entry, struct m_entry *parent, struct m_name name, uint32_t generation);
+/* ... if it is renamed. */
+uint32_t m_moved_generation(const struct m_entry *entry, const struct m_entry *parent);
+void m_exchange(struct m_entry *a, struct m_entry *b);
+/* What is below an entry that is not true is not, either. Done after every move, and after one that
+ * failed: so what d_invalidate_deferred() left there to be freed is freed. */
+void m_prune_moved(struct m_entry *entry);
 
 void add_error(struct errors *errors, int error);
 bool has_error(const struct errors *errors, long error);
@@ -168,6 +226,10 @@ void m_unlock(struct m_inode *inode, bool writer);
 
 /* Before a call that may evict. */
 void oracle_before_eviction(void);
+/* What is unused and was freed meanwhile was evicted. Returns how many were. */
+size_t oracle_adopt(void);
+/* The same within a call that made an entry in @dir, and then spliced it. */
+void oracle_adopt_before_splice(const struct m_entry *dir);
 /* What the core freed meanwhile must be what had to be freed, or could. @ordered: nothing but
  * eviction happened. Returns how many were evicted. */
 size_t oracle_settle(bool ordered);
@@ -175,5 +237,7 @@ void oracle_check(void);
 /* Every name of @names in @dir. */
 void oracle_check_names(const struct m_entry *dir, const struct m_name *names, size_t count);
 void oracle_check_path(const struct m_entry *entry);
+/* d_path() from @root, or NULL, and who is above whom. */
+void oracle_check_place(const struct m_entry *entry, const struct m_entry *root);
 
 #endif /* DCACHE_FUZZ_ORACLE_H */

@@ -24,6 +24,8 @@ struct call {
 	enum { FIRST, LOCK, ASK, BACKEND, DONE } stage;
 	bool locks;
 	struct m_entry *owned, *answer;
+	uint32_t begun; /* the directory's generation, when lookup_slow() began */
+	bool again;
 	int error;
 };
 
@@ -37,6 +39,7 @@ extern struct m_inode *inode_handles[INODE_HANDLES];
 extern struct call calls[FLOOR_THREADS];
 extern bool revalidates;       /* the entries have d_revalidate */
 extern bool crowded;	       /* all names share a shard of the LRU */
+extern bool many_calls;	       /* the input says all calls, see fuzz_program.c */
 extern struct dcache *foreign; /* another instance, or NULL */
 extern char longest[DCACHE_NAME_MAX + 1];
 extern const struct m_name good_names[GOOD_NAMES];
@@ -63,6 +66,7 @@ struct m_entry *pick_where(bool (*wanted)(const struct m_entry *), uint8_t b);
 struct m_entry *pick_entry(void);
 struct m_entry *pick_dir(void);
 struct m_inode *make_inode(struct dcache *dc, bool directory, bool backend);
+struct m_inode *make_link(uint8_t link);
 void pick_inode(struct call *call);
 
 void put_entry(struct m_entry *entry);
@@ -79,7 +83,10 @@ void hash_maybe(struct m_entry *dir, struct qstr *name, bool yes);
 void splice(struct errors *errors, struct call *call, struct m_entry *entry, struct m_entry *parent,
 	    struct m_name name, struct m_entry **moved);
 void spliced(struct m_entry *moved, struct m_entry *entry, struct m_entry *parent,
-	     struct m_name name);
+	     struct m_name name, uint32_t generation);
+void not_added(const struct m_entry *entry, const struct m_inode *inode);
+void splice_lists(struct call *call, struct m_entry *entry, const struct m_entry *moved);
+void not_spliced(struct call *call, const struct m_entry *entry, struct m_entry *moved);
 void drop_inode(struct call *call);
 
 void op_alloc(struct call *call);
@@ -102,6 +109,8 @@ extern bool held_writer[FLOOR_THREADS];
 extern int revalidation; /* what d_revalidate says next */
 
 struct queue_head *pick_head(int thread, uint8_t how);
+struct m_entry *owned(int thread, struct dentry *real, struct queue_head *head);
+struct m_entry *said_absent(struct m_entry *dir, struct m_name name, bool put);
 void fiber_parallel(int thread);
 void fiber_wait(int thread);
 void fiber_lock(int thread);
@@ -112,5 +121,36 @@ void advance_ci(int thread);
 void advance_lookup(int thread);
 int revalidate(struct dentry *dentry, unsigned int flags);
 struct dentry *backend_lookup(struct inode *dir, struct dentry *dentry, unsigned int flags);
+
+/* ---- program_tree.c ---- */
+
+/* The entry that is hashed in @dir under @name, and that the oracle does not know yet. */
+struct dentry *unseen(const struct m_entry *dir, struct m_name name);
+void op_move(struct m_entry *entry, struct m_entry *target);
+void op_exchange(struct m_entry *a, struct m_entry *b);
+void op_shrink_parent(struct m_entry *top);
+void op_invalidate(struct m_entry *entry, bool deferred);
+void op_invalidate_inode(struct m_inode *inode);
+void op_invalidate_name(struct m_entry *dir, struct qstr *name);
+void op_invalidate_children(struct m_entry *dir);
+void op_visit(struct m_entry *top, bool deep, uint8_t how);
+void op_aliases(struct m_inode *inode, uint8_t how);
+void op_list_begin(struct m_listing *listing, struct m_entry *dir);
+void op_list_add(struct m_listing *listing, struct call *call);
+void op_list_end(struct m_listing *listing, bool complete);
+
+/* ---- program_walk.c ---- */
+
+#define LINKS 16
+
+/* Is dcache_walk() under way? */
+bool walking(void);
+int walk_revalidate(struct dentry *dentry);
+struct dentry *walk_backend(struct inode *dir, struct dentry *dentry);
+int walk_link(struct inode *inode, char *buf, size_t size, unsigned int flags);
+/* A walk's arguments, from the input; then one of the two. */
+void pick_walk(int thread);
+void fiber_walk(int thread);
+void op_walk_rcu(void);
 
 #endif /* DCACHE_FUZZ_PROGRAM_H */

@@ -60,6 +60,13 @@ void op_alloc(struct call *call)
 	keep(m_new(real, call->dir, m_name(&call->name)));
 }
 
+/* The inode of a name is there, and not cached. */
+void not_added(const struct m_entry *entry, const struct m_inode *inode)
+{
+	if (inode && entry->parent != entry)
+		m_lose(entry->parent->inode);
+}
+
 /* What d_add() and d_instantiate() have in common. */
 void op_add(struct call *call, int which)
 {
@@ -71,7 +78,7 @@ void op_add(struct call *call, int which)
 		add_error(&errors, (int)PTR_ERR(call->real_inode));
 	} else if (which == 0) {
 		publish_errors(&errors, entry, call->inode);
-		entry->tried = entry->tried || entry->parent != entry;
+		m_list(entry);
 	} else {
 		if (!call->inode)
 			add_error(&errors, -EINVAL);
@@ -84,8 +91,8 @@ void op_add(struct call *call, int which)
 		else if (call->inode->directory && m_alias(call->inode))
 			add_error(&errors, -EEXIST);
 		/* It may get children: it is listed by now. */
-		if (call->inode && !entry->in_lookup)
-			entry->tried = entry->tried || entry->parent != entry;
+		if (call->inode && !entry->in_lookup && !entry->listed)
+			m_list(entry);
 	}
 	err = which ? d_instantiate(entry->real, call->real_inode)
 		    : d_add(entry->real, call->real_inode);
@@ -93,13 +100,16 @@ void op_add(struct call *call, int which)
 	    call->inode ? (long)(call->inode - oracle.inodes) : -1, err);
 	if (errors.n) {
 		CHECK(has_error(&errors, err));
+		not_added(entry, call->inode);
 		m_inode_put(call->inode);
 		return;
 	}
 	CHECK(!err);
 	if (which)
 		m_set_inode(entry, call->inode);
-	else
+	if (which && !entry->hashed)
+		not_added(entry, call->inode);
+	if (!which)
 		m_publish(entry, call->inode);
 }
 
@@ -119,7 +129,7 @@ void op_rehash(struct m_entry *entry)
 			add_error(&errors, -EBUSY);
 		if (entry->ended)
 			add_error(&errors, -EINVAL);
-		entry->tried = true;
+		m_list(entry);
 	}
 	err = d_rehash(entry->real);
 	say("d_rehash(%d) = %d", number_of(entry), err);
@@ -140,7 +150,7 @@ void op_delete(struct m_entry *entry)
 	if (entry->refs == 1)
 		m_clear_inode(entry);
 	else
-		m_unhash(entry);
+		m_unhash_gone(entry);
 }
 
 /*
@@ -179,10 +189,10 @@ void splice(struct errors *errors, struct call *call, struct m_entry *entry, str
 
 /* The alias has taken @entry's place. */
 void spliced(struct m_entry *moved, struct m_entry *entry, struct m_entry *parent,
-	     struct m_name name)
+	     struct m_name name, uint32_t generation)
 {
 	m_get(moved);
-	m_move(moved, parent, name);
+	m_move(moved, parent, name, generation);
 	if (!entry)
 		return;
 	if (entry->in_lookup)
@@ -198,6 +208,22 @@ void drop_inode(struct call *call)
 	call->real_inode = NULL;
 }
 
+/* d_splice_alias() has begun to publish @entry, unless it moves @moved. */
+void splice_lists(struct call *call, struct m_entry *entry, const struct m_entry *moved)
+{
+	if (!moved && !(call->inode && call->inode->foreign))
+		m_list(entry);
+}
+
+/* It failed. */
+void not_spliced(struct call *call, const struct m_entry *entry, struct m_entry *moved)
+{
+	if (moved && entry->parent != entry)
+		m_prune_moved(moved);
+	if (call->inode && !call->inode->foreign)
+		not_added(entry, call->inode);
+}
+
 /* Returns the entry that took its place, if one did; *@error. */
 struct m_entry *op_splice(struct call *call, struct m_entry *entry, int *error)
 {
@@ -210,19 +236,20 @@ struct m_entry *op_splice(struct call *call, struct m_entry *entry, int *error)
 		add_error(&errors, (int)PTR_ERR(call->real_inode));
 	} else {
 		splice(&errors, call, entry, entry->parent, m_name_of(entry), &moved);
-		entry->tried = entry->tried || entry->parent != entry;
+		splice_lists(call, entry, moved);
 	}
 	real = d_splice_alias(call->real_inode, entry->real);
 	say("d_splice_alias(%d, inode %ld) = %ld", number_of(entry),
 	    call->inode ? (long)(call->inode - oracle.inodes) : -1, outcome(real));
 	if (failed(&errors, real)) {
+		not_spliced(call, entry, moved);
 		m_inode_put(call->inode);
 		*error = (int)PTR_ERR(real);
 		return NULL;
 	}
 	if (moved) {
 		checks(real, moved);
-		spliced(moved, entry, entry->parent, m_name_of(entry));
+		spliced(moved, entry, entry->parent, m_name_of(entry), entry->generation);
 		m_inode_put(call->inode);
 		return moved;
 	}
@@ -261,6 +288,7 @@ void op_obtain(struct call *call)
 	}
 	alias = m_new(real, NULL, (struct m_name){ "/", 1 });
 	m_set_inode(alias, call->inode);
+	alias->disconnected = true;
 	keep(alias);
 }
 

@@ -13,7 +13,7 @@ bool tracing;
 struct m_entry *handles[HANDLES];
 struct m_inode *inode_handles[INODE_HANDLES];
 struct call calls[FLOOR_THREADS];
-bool revalidates, crowded;
+bool revalidates, crowded, many_calls;
 struct dcache *foreign;
 
 /* ---- input ---- */
@@ -210,6 +210,12 @@ static const struct inode_operations backend_inode = {
 	.release = inode_release,
 };
 
+static const struct inode_operations link_inode = {
+	.get_link = walk_link,
+	.evict = inode_evict,
+	.release = inode_release,
+};
+
 static uint8_t lower(char c)
 {
 	return (uint8_t)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
@@ -271,12 +277,11 @@ void set_operations(void)
 
 /* ---- inodes as arguments ---- */
 
-struct m_inode *make_inode(struct dcache *dc, bool directory, bool backend)
+static struct m_inode *make(struct dcache *dc, enum inode_type type,
+			    const struct inode_operations *op)
 {
 	struct m_inode *inode = &oracle.inodes[oracle.nr_inodes];
-	struct inode *real = new_inode(dc, (uint64_t)oracle.nr_inodes,
-				       directory ? INODE_DIRECTORY : INODE_REGULAR,
-				       backend ? &backend_inode : &plain_inode, inode);
+	struct inode *real = new_inode(dc, (uint64_t)oracle.nr_inodes, type, op, inode);
 
 	if (IS_ERR(real)) {
 		CHECK(PTR_ERR(real) == -ENOMEM && floor_allocation_failed());
@@ -284,9 +289,27 @@ struct m_inode *make_inode(struct dcache *dc, bool directory, bool backend)
 		return NULL;
 	}
 	CHECK(inode_private(real) == inode && inode_dcache(real) == dc &&
-	      inode_number(real) == (uint64_t)oracle.nr_inodes &&
-	      inode_get_type(real) == (directory ? INODE_DIRECTORY : INODE_REGULAR));
-	return m_inode_new(real, directory, dc != oracle.dc, backend);
+	      inode_number(real) == (uint64_t)oracle.nr_inodes && inode_get_type(real) == type);
+	return m_inode_new(real, type == INODE_DIRECTORY, dc != oracle.dc, op == &backend_inode);
+}
+
+struct m_inode *make_inode(struct dcache *dc, bool directory, bool backend)
+{
+	return make(dc, directory ? INODE_DIRECTORY : INODE_REGULAR,
+		    backend ? &backend_inode : &plain_inode);
+}
+
+/* The last kind has no operation that says where it leads. */
+struct m_inode *make_link(uint8_t link)
+{
+	struct m_inode *inode = make(oracle.dc, INODE_SYMLINK,
+				     link % LINKS < LINKS - 1 ? &link_inode : &plain_inode);
+
+	if (inode) {
+		inode->symlink = true;
+		inode->link = link % LINKS;
+	}
+	return inode;
 }
 
 /* An inode whose reference the call will consume: call->inode and ->real_inode, which may be NULL
@@ -312,6 +335,10 @@ void pick_inode(struct call *call)
 	case 4:
 	case 5:
 	case 6:
+		if (many_calls && (b & 15) == 6) {
+			call->inode = make_link(b >> 4);
+			break;
+		}
 		call->inode = make_inode(oracle.dc, false, false);
 		break;
 	case 7:

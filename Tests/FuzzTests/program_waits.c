@@ -58,7 +58,7 @@ static void own(int thread, struct m_entry *entry, struct queue_head *head)
 }
 
 /* The entry that a call says is the caller's to ask for. */
-static struct m_entry *owned(int thread, struct dentry *real, struct queue_head *head)
+struct m_entry *owned(int thread, struct dentry *real, struct queue_head *head)
 {
 	const struct actor *actor = &oracle.actors[thread];
 	struct m_entry *entry;
@@ -196,6 +196,7 @@ static struct m_entry *add_ci(int thread, struct call *call, struct m_entry *ent
 	struct errors errors = { 0 };
 	bool was_in_lookup = entry->in_lookup, onto_itself = false;
 	struct dentry *real;
+	uint32_t generation;
 
 	*error = 0;
 	actor->state = ASKING_ERROR;
@@ -208,7 +209,7 @@ static struct m_entry *add_ci(int thread, struct call *call, struct m_entry *ent
 		onto_itself = !errors.n && m_equal(name, m_name_of(entry));
 		if (onto_itself) {
 			splice(&errors, call, entry, parent, m_name_of(entry), &moved);
-			entry->tried = true;
+			splice_lists(call, entry, moved);
 		} else if (!errors.n) {
 			actor->advance = advance_ci;
 			asking_begin(thread, parent, name, was_in_lookup ? entry : NULL);
@@ -224,6 +225,8 @@ static struct m_entry *add_ci(int thread, struct call *call, struct m_entry *ent
 	entry->busy = false;
 	actor->advance = was;
 	if (failed(&errors, real)) {
+		if (onto_itself)
+			not_spliced(call, entry, moved);
 		m_inode_put(call->inode);
 		*error = (int)PTR_ERR(real);
 		return NULL;
@@ -231,7 +234,7 @@ static struct m_entry *add_ci(int thread, struct call *call, struct m_entry *ent
 	if (onto_itself) {
 		if (moved) {
 			checks(real, moved);
-			spliced(moved, entry, parent, m_name_of(entry));
+			spliced(moved, entry, parent, m_name_of(entry), entry->generation);
 			m_inode_put(call->inode);
 			return moved;
 		}
@@ -265,9 +268,15 @@ static struct m_entry *add_ci(int thread, struct call *call, struct m_entry *ent
 		return NULL;
 	}
 	oracle.started += was_in_lookup;
+	/* What the directory had may be what was evicted for the new entry. */
+	oracle_adopt_before_splice(parent);
 	splice(&errors, call, NULL, parent, name, &moved);
+	generation = parent->inode->generation;
+	if ((int32_t)(entry->generation - generation) < 0)
+		generation = entry->generation;
 	if (errors.n) {
 		CHECK(failed(&errors, real));
+		not_spliced(call, entry, moved);
 		m_inode_put(call->inode);
 		oracle.unknown_deaths++;
 		*error = (int)PTR_ERR(real);
@@ -275,14 +284,15 @@ static struct m_entry *add_ci(int thread, struct call *call, struct m_entry *ent
 	}
 	if (moved) {
 		checks(real, moved);
-		spliced(moved, NULL, parent, name);
+		spliced(moved, NULL, parent, name, generation);
 		m_inode_put(call->inode);
 		oracle.unknown_deaths++;
 		return moved;
 	}
 	CHECK(!IS_ERR_OR_NULL(real));
 	result = m_new(real, parent, name);
-	result->tried = true;
+	m_outdate(result, generation);
+	m_list(result);
 	m_publish(result, call->inode);
 	return result;
 }
@@ -304,6 +314,20 @@ void fiber_add_ci(int thread)
 
 /* ---- lookup_one_unlocked(), lookup_slow(), __lookup_slow() ---- */
 
+/* The call has found an entry, which is not asked about: may it be the answer? */
+static bool is_answer(const struct call *call, const struct actor *actor)
+{
+	return actor->joined || !m_stale(actor->found) ||
+	       (call->again && (int32_t)(actor->found->generation - call->begun) >= 0);
+}
+
+static void not_true(struct actor *actor, bool asking)
+{
+	m_not_true(actor->found, asking);
+	m_put(actor->found);
+	actor->found = NULL;
+}
+
 void advance_lookup(int thread)
 {
 	struct call *call = &calls[thread];
@@ -316,7 +340,9 @@ void advance_lookup(int thread)
 		found = m_hashed(call->dir, m_name(&call->name));
 		if (found) {
 			actor->found = m_get(found);
-			return;
+			if (revalidates || !m_stale(found))
+				return;
+			not_true(actor, false);
 		}
 		call->stage = LOCK;
 		if (call->locks)
@@ -328,10 +354,18 @@ void advance_lookup(int thread)
 		if (!actor->granted)
 			return;
 		call->stage = ASK;
+		call->begun = call->dir->inode->generation;
+		call->again = false;
 		asking_begin(thread, call->dir, m_name(&call->name), NULL);
 	}
-	if (call->stage == ASK)
+	while (call->stage == ASK) {
 		asking_step(thread);
+		if (actor->state != ASKING_FOUND || revalidates || is_answer(call, actor))
+			return;
+		not_true(actor, false);
+		call->again = true;
+		asking_begin(thread, call->dir, m_name(&call->name), NULL);
+	}
 }
 
 int revalidate(struct dentry *dentry, unsigned int flags)
@@ -342,6 +376,10 @@ int revalidate(struct dentry *dentry, unsigned int flags)
 	struct m_entry *found;
 
 	CHECK(flags == 0x55);
+	if (!answer)
+		floor_fail_allocation(0);
+	if (walking())
+		return walk_revalidate(dentry);
 	advance_lookup(thread);
 	CHECK(call->stage == FIRST || (call->stage == ASK && actor->state == ASKING_FOUND));
 	found = actor->found;
@@ -349,6 +387,7 @@ int revalidate(struct dentry *dentry, unsigned int flags)
 	say("d_revalidate(%d) = %d", number_of(found), answer);
 	revalidation = 1;
 	if (answer > 0) {
+		m_renew(found, call->dir->inode->generation);
 		call->answer = found;
 		call->stage = DONE;
 		return answer;
@@ -359,9 +398,7 @@ int revalidate(struct dentry *dentry, unsigned int flags)
 		m_put(found);
 		return answer;
 	}
-	m_invalidate(found);
-	m_put(found);
-	actor->found = NULL;
+	not_true(actor, true);
 	if (call->stage == FIRST)
 		advance_lookup(thread);
 	else
@@ -375,14 +412,18 @@ struct dentry *backend_lookup(struct inode *dir, struct dentry *dentry, unsigned
 	struct call *call = &calls[thread];
 	struct actor *actor = &oracle.actors[thread];
 	struct m_entry *entry, *other = NULL;
-	uint8_t b = byte();
+	uint8_t b;
 
 	CHECK(flags == 0x55);
+	if (walking())
+		return walk_backend(dir, dentry);
+	b = byte();
 	advance_lookup(thread);
 	CHECK(call->stage == ASK && actor->state == ASKING_OWN);
 	oracle_settle(false);
 	oracle_before_eviction();
 	CHECK(dir == call->dir->inode->real);
+	CHECK(!call->dir->inode->complete);
 	call->stage = BACKEND;
 	entry = owned(thread, dentry, NULL);
 	call->owned = entry;
@@ -442,6 +483,29 @@ struct dentry *backend_lookup(struct inode *dir, struct dentry *dentry, unsigned
 	call->error = error;
 	call->answer = other;
 	return error ? ERR_PTR(error) : other ? other->real : NULL;
+}
+
+/*
+ * The backend was not asked for a name that is not cached, so @dir must be complete, and there is a
+ * negative entry now, which nobody has seen. @put: and nobody has; NULL: so it was not kept.
+ */
+struct m_entry *said_absent(struct m_entry *dir, struct m_name name, bool put)
+{
+	struct m_entry *entry;
+
+	/* What was evicted for that entry may have been a name of the directory. */
+	oracle_adopt();
+	if (!dir->inode->complete)
+		die("the backend is not asked");
+	oracle.started++;
+	if (put && (dir->marked || name.bytes[0] == 'x')) {
+		oracle.unknown_deaths++;
+		return NULL;
+	}
+	entry = m_new(unseen(dir, name), dir, name);
+	m_list(entry);
+	m_publish(entry, NULL);
+	return entry;
 }
 
 /* The backend has answered: what becomes of the lookup. */
@@ -523,6 +587,8 @@ void fiber_lookup(int thread)
 		} else if (actor->state == ASKING_OWN && floor_allocation_failed()) {
 			call->error = -ENOMEM;
 			floor_fail_allocation(0);
+		} else if (actor->state == ASKING_OWN) {
+			call->answer = said_absent(call->dir, m_name(&call->name), false);
 		} else {
 			die("returns without having asked");
 		}
