@@ -177,7 +177,7 @@ struct dentry *d_splice_alias(struct inode *inode, struct dentry *dentry)
 		return (struct dentry *)inode;
 	if (is_root(dentry) || (inode && inode->i_dcache != dentry->d_dcache)) {
 		err = is_root(dentry) ? -EINVAL : -EXDEV;
-		iput(inode);
+		d_not_added(dentry, inode);
 		return ERR_PTR(err);
 	}
 	/* Between the two steps somebody may give the directory an entry, and take it away again. */

@@ -661,9 +661,10 @@ struct move {
 	struct lookup_end end;
 	struct dentry *old_parent;
 	struct external_name *had_name;
+	bool moved;
 };
 
-#define MOVE_INIT { LOOKUP_END_INIT, NULL, NULL }
+#define MOVE_INIT { LOOKUP_END_INIT, NULL, NULL, false }
 
 /*
  * Move @dentry to @target's parent and name; @target ends unhashed, and if it was in-lookup it no

@@ -195,6 +195,7 @@ int move_entry(struct dentry *dentry, struct dentry *target, bool replace, struc
 			d_change_flags(target, 0, DCACHE_ENDED);
 		if (dir)
 			lookup_unhash(target, &move->end);
+		move->moved = true;
 		count_add(dentry->d_dcache, COUNT_RENAMES, 1);
 		DC_PROBE_RENAME(dentry, from, to);
 	} else {
@@ -218,7 +219,8 @@ void move_end(struct move *move, struct dentry *dentry)
 	tables_tend(dentry->d_dcache);
 	external_name_put(move->had_name);
 	dput(move->old_parent);
-	prune_moved(dentry);
+	if (move->moved)
+		prune_moved(dentry);
 }
 
 int d_move(struct dentry *dentry, struct dentry *target)
@@ -314,7 +316,9 @@ int d_exchange(struct dentry *a, struct dentry *b)
 	else
 		err = exchange_entries(a, b);
 	rename_write_unlock(dc);
-	prune_moved(a);
-	prune_moved(b);
+	if (!err) {
+		prune_moved(a);
+		prune_moved(b);
+	}
 	return err;
 }

@@ -100,6 +100,32 @@ static void hold_the_thread(struct inode *inode)
 }
 
 /* Whoever asks for more than may wait does some of it, whatever the instance's thread does. */
+/* After an error nothing has changed: what is to be freed in the background still is. */
+TEST(a_move_that_is_refused_frees_nothing, "d_move d_exchange d_invalidate_deferred")
+{
+	struct tree tree = tree_begin(NULL, NULL);
+	struct dentry *dir = tree_add(&tree, tree.root, NAME("dir"), INODE_DIRECTORY);
+	struct dentry *below = tree_add(&tree, dir, NAME("below"), INODE_DIRECTORY);
+	struct dentry *other = tree_add(&tree, tree.root, NAME("other"), INODE_REGULAR);
+	struct dentry *target = d_alloc(below, NAME("target"));
+
+	dput(tree_add(&tree, dir, NAME("unused"), INODE_REGULAR));
+	dc_lock(&tree.dc->deferred.run);
+	d_invalidate_deferred(dir);
+	CHECK_EQ(d_move(dir, target), -ELOOP);
+	CHECK_EQ(d_exchange(dir, other), -EINVAL);
+	CHECK_EQ(d_exchange(other, dir), -EINVAL);
+	CHECK_EQ(tree_stats(&tree).entries, 6);
+	dc_unlock(&tree.dc->deferred.run);
+	dcache_barrier(tree.dc);
+	CHECK_EQ(tree_stats(&tree).entries, 5);
+	dput(target);
+	dput(other);
+	dput(below);
+	dput(dir);
+	tree_end(&tree);
+}
+
 TEST(who_defers_too_much_helps, "d_invalidate_deferred H50")
 {
 	static const struct inode_operations ops = { .release = hold_the_thread };

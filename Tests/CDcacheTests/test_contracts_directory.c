@@ -90,6 +90,21 @@ TEST(a_complete_directory_answers_without_the_backend, "d_is_complete dir_listin
 	tree_end(&tree);
 }
 
+TEST(an_inode_of_another_instance_is_lost, "d_splice_alias -EXDEV")
+{
+	struct tree tree = tree_begin(NULL, &backend_ops);
+	struct dentry *dentry = d_alloc(tree.root, NAME("new"));
+	struct dcache *other;
+
+	CHECK(list(&tree, tree.root, three));
+	REQUIRE(!dcache_create(NULL, &other));
+	CHECK_ERR(d_splice_alias(tree_inode(other, INODE_REGULAR), dentry), -EXDEV);
+	CHECK_EQ(dcache_destroy(other), 0);
+	CHECK(!d_is_complete(tree.root));
+	dput(dentry);
+	tree_end(&tree);
+}
+
 TEST(a_listing_that_does_not_come_to_its_end, "dir_listing_end")
 {
 	struct tree tree = tree_begin(NULL, &backend_ops);

@@ -216,12 +216,9 @@ void splice_lists(struct call *call, struct m_entry *entry, const struct m_entry
 }
 
 /* It failed. */
-void not_spliced(struct call *call, const struct m_entry *entry, struct m_entry *moved)
+void not_spliced(struct call *call, const struct m_entry *entry)
 {
-	if (moved && entry->parent != entry)
-		m_prune_moved(moved);
-	if (call->inode && !call->inode->foreign)
-		not_added(entry, call->inode);
+	not_added(entry, call->inode);
 }
 
 /* Returns the entry that took its place, if one did; *@error. */
@@ -242,7 +239,7 @@ struct m_entry *op_splice(struct call *call, struct m_entry *entry, int *error)
 	say("d_splice_alias(%d, inode %ld) = %ld", number_of(entry),
 	    call->inode ? (long)(call->inode - oracle.inodes) : -1, outcome(real));
 	if (failed(&errors, real)) {
-		not_spliced(call, entry, moved);
+		not_spliced(call, entry);
 		m_inode_put(call->inode);
 		*error = (int)PTR_ERR(real);
 		return NULL;

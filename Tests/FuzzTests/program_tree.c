@@ -39,8 +39,6 @@ void op_move(struct m_entry *entry, struct m_entry *target)
 	say("d_move(%d, %d) = %d", number_of(entry), number_of(target), err);
 	if (errors.n) {
 		CHECK(has_error(&errors, err));
-		if (entry != target)
-			m_prune_moved(entry);
 		return;
 	}
 	CHECK(!err);
@@ -65,10 +63,6 @@ void op_exchange(struct m_entry *a, struct m_entry *b)
 	say("d_exchange(%d, %d) = %d", number_of(a), number_of(b), err);
 	if (errors.n) {
 		CHECK(has_error(&errors, err));
-		if (a != b) {
-			m_prune_moved(a);
-			m_prune_moved(b);
-		}
 		return;
 	}
 	CHECK(!err);
@@ -333,8 +327,6 @@ static void list_new(struct m_listing *listing, struct call *call, struct m_name
 	if (errors.n) {
 		CHECK(has_error(&errors, err));
 		m_lose(dir->inode);
-		if (moved)
-			m_prune_moved(moved);
 		listing->failed = true;
 		m_inode_put(call->inode);
 		oracle.unknown_deaths++;

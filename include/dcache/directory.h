@@ -11,9 +11,9 @@
  *	dir_listing_end(&listing, true);
  *	inode_unlock_shared(d_inode(dir));
  *
- * A complete directory answers what is not in it without the backend: lookup_one_unlocked(),
- * lookup_slow() and dcache_walk() say "absent", with a negative entry as any other. It is no longer
- * complete when one of its positive entries is lost: freed to make room, dropped, or invalidated; when
+ * A complete directory answers what is not in it without the backend, whose lookup operation it must
+ * have all the same: lookup_one_unlocked(), lookup_slow() and dcache_walk() say "absent", with a
+ * negative entry as any other. It is no longer complete when one of its positive entries is lost: freed to make room, dropped, or invalidated; when
  * its generation changes; or when a name is invalidated, also one that is not cached, or an entry that
  * is negative. What is created, deleted and renamed through the cache keeps it so; but an inode that
  * d_add(), d_instantiate() or d_splice_alias() could not add, or that an entry got while it was
