@@ -366,14 +366,14 @@ bool m_stale(const struct m_entry *entry)
 	       entry->generation != entry->parent->inode->generation;
 }
 
-void m_not_true(struct m_entry *entry, bool asking)
+void m_not_true(struct m_entry *entry, struct m_inode *dir)
 {
 	if (entry->inode) {
 		m_invalidate(entry);
 		return;
 	}
-	if (asking)
-		m_lose(entry->parent->inode);
+	if (dir)
+		m_lose(dir);
 	m_unhash(entry);
 }
 

@@ -188,7 +188,7 @@ void m_run_deferred(void);
 void m_resync(struct m_entry *top);
 bool m_stale(const struct m_entry *entry);
 /* It was found not to be true: by @asking, or because it is stale. */
-void m_not_true(struct m_entry *entry, bool asking);
+void m_not_true(struct m_entry *entry, struct m_inode *dir);
 /* Known to be true in @generation, or no later. */
 void m_renew(struct m_entry *entry, uint32_t generation);
 void m_outdate(struct m_entry *entry, uint32_t generation);

@@ -321,9 +321,9 @@ static bool is_answer(const struct call *call, const struct actor *actor)
 	       (call->again && (int32_t)(actor->found->generation - call->begun) >= 0);
 }
 
-static void not_true(struct actor *actor, bool asking)
+static void not_true(struct actor *actor, struct m_inode *dir)
 {
-	m_not_true(actor->found, asking);
+	m_not_true(actor->found, dir);
 	m_put(actor->found);
 	actor->found = NULL;
 }
@@ -342,7 +342,7 @@ void advance_lookup(int thread)
 			actor->found = m_get(found);
 			if (revalidates || !m_stale(found))
 				return;
-			not_true(actor, false);
+			not_true(actor, NULL);
 		}
 		call->stage = LOCK;
 		if (call->locks)
@@ -362,7 +362,7 @@ void advance_lookup(int thread)
 		asking_step(thread);
 		if (actor->state != ASKING_FOUND || revalidates || is_answer(call, actor))
 			return;
-		not_true(actor, false);
+		not_true(actor, NULL);
 		call->again = true;
 		asking_begin(thread, call->dir, m_name(&call->name), NULL);
 	}
@@ -398,7 +398,7 @@ int revalidate(struct dentry *dentry, unsigned int flags)
 		m_put(found);
 		return answer;
 	}
-	not_true(actor, true);
+	not_true(actor, call->dir->inode);
 	if (call->stage == FIRST)
 		advance_lookup(thread);
 	else

@@ -263,7 +263,7 @@ static void arrive(struct walk_state *w, struct m_entry *entry, bool referenced)
 static void not_true(struct m_entry *found, bool asking)
 {
 	m_get(found);
-	m_not_true(found, asking);
+	m_not_true(found, asking ? found->parent->inode : NULL);
 	m_put(found);
 }
 
