@@ -35,7 +35,7 @@ bool monitor_cgroup_file(char *text, char *path, size_t size)
 
 	if (!line)
 		return false;
-	line = strchr(line, '/');
+	line += line == text ? 3 : 4;
 	end = strchr(line, '\n');
 	if (!end)
 		return false;
