@@ -387,7 +387,9 @@ int revalidate(struct dentry *dentry, unsigned int flags)
 	say("d_revalidate(%d) = %d", number_of(found), answer);
 	revalidation = 1;
 	if (answer > 0) {
-		m_renew(found, call->dir->inode->generation);
+		/* The generation says nothing of an alias that is elsewhere. */
+		if (found->parent == call->dir)
+			m_renew(found, call->dir->inode->generation);
 		call->answer = found;
 		call->stage = DONE;
 		return answer;

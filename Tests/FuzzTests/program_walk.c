@@ -9,7 +9,9 @@
  * has changed one of these, the core has to begin anew, and so does the oracle.
  *
  * No walk sleeps here: one that would, because somebody is asking for a name or holds a directory's
- * lock, is made with WALK_CACHED, and a backend's answer that would lead there is an error.
+ * lock, is made with WALK_CACHED, and a backend's answer that would lead there is an error. An error ends
+ * a walk only if nothing of its path has changed, so as long as there is anybody to wait for, no walk may
+ * change what it came by itself.
  */
 #include <string.h>
 
@@ -260,6 +262,33 @@ static void arrive(struct walk_state *w, struct m_entry *entry, bool referenced)
 	w->at = entry;
 }
 
+static bool anybody_to_wait_for(void)
+{
+	int i;
+
+	for (i = 0; i < oracle.nr_inodes; i++) {
+		if (oracle.inodes[i].writer || oracle.inodes[i].queued)
+			return true;
+	}
+	for (i = 0; i < oracle.nr_entries; i++) {
+		if (oracle.entries[i].alive && oracle.entries[i].in_lookup)
+			return true;
+	}
+	return false;
+}
+
+/* If @found is not true the walk begins anew, whatever it is answered: may it? */
+static bool may_be_untrue(const struct walk_state *w, const struct m_entry *found)
+{
+	int i;
+
+	for (i = 0; i < w->nr; i++) {
+		if (w->places[i] == found)
+			return !anybody_to_wait_for();
+	}
+	return true;
+}
+
 static void not_true(struct m_entry *found, bool asking)
 {
 	m_get(found);
@@ -301,6 +330,8 @@ static void go_down(struct walk_state *w)
 	} else if (found && revalidates) {
 		w->found = found;
 		w->state = DOUBTS;
+	} else if (found && !may_be_untrue(w, found)) {
+		w->state = BLOCKED;
 	} else {
 		if (found && !w->dry)
 			not_true(found, false);
@@ -347,10 +378,17 @@ static void start(struct walk_state *w, bool dry)
 	go_on(w);
 }
 
+/* What d_revalidate() says, if that is @answer for other entries. */
+static int validity(const struct walk_state *w, int answer)
+{
+	return answer || may_be_untrue(w, w->found) ? answer : 1;
+}
+
 /* Going on from @from: would it sleep before it has to ask? */
 static bool would_block(const struct walk_state *from)
 {
 	static struct walk_state w;
+	int answer = revalidation;
 
 	w = *from;
 	w.dry = true;
@@ -358,11 +396,12 @@ static bool would_block(const struct walk_state *from)
 		go_on(&w);
 		if (w.state != DOUBTS)
 			return w.state == BLOCKED;
-		if (!revalidation) {
+		if (!validity(&w, answer)) {
 			/* d_revalidate() will say that this one is not true. */
 			missed(&w);
 			return w.state == BLOCKED;
 		}
+		answer = 1;
 		arrive(&w, w.found, false);
 	}
 }
@@ -377,12 +416,13 @@ bool walking(void)
 int walk_revalidate(struct dentry *dentry)
 {
 	struct walk_state *w = &walk.state;
-	int answer = revalidation;
+	int answer;
 
 	go_on(w);
 	if (w->state != DOUBTS)
 		die("d_revalidate() of what need not be asked");
 	CHECK(w->found->real == dentry);
+	answer = validity(w, revalidation);
 	say("d_revalidate(%d) = %d", number_of(w->found), answer);
 	revalidation = 1;
 	if (answer > 0) {
