@@ -117,18 +117,17 @@ const struct inode_operations store_dir_ops = { .lookup = store_lookup };
 
 /* ---- operations ---- */
 
-/* Whether @dentry is hashed, and its inode at the same moment. */
+/* The inode of @dentry, read as a program does; and whether it is hashed with that. */
 static bool is_hashed_with(struct dentry *dentry, uint32_t *number)
 {
-	const struct inode *inode;
+	const struct inode *inode = d_inode(dentry);
 	bool hashed;
 
+	*number = inode ? (uint32_t)inode_number(inode) : 0;
 	if (stage.pause)
 		stage.pause();
 	d_lock(dentry);
-	inode = d_inode(dentry);
-	*number = inode ? (uint32_t)inode_number(inode) : 0;
-	hashed = !d_unhashed(dentry);
+	hashed = !d_unhashed(dentry) && d_inode(dentry) == inode;
 	d_unlock(dentry);
 	return hashed;
 }
