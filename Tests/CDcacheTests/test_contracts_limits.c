@@ -246,6 +246,23 @@ TEST(limits_are_changed_in_use, "dcache_set_limits")
 	tree_end(&tree);
 }
 
+/* Entries that come to the list first, and are referenced then: they stay on it for a while. */
+static bool add_held(struct tree *tree, struct dentry **held, int n)
+{
+	int i;
+
+	add(tree, "h", 0, n, 0);
+	for (i = 0; i < n; i++) {
+		char bytes[16];
+		struct qstr name = numbered(bytes, "h", i);
+
+		held[i] = d_lookup(tree->root, &name);
+		if (!CHECK(held[i]))
+			return false;
+	}
+	return true;
+}
+
 /* More than 256 entries in use are met on the list: who adds does not clear them away all at once, but
  * those who come after do. */
 TEST(what_is_in_use_leaves_the_list_bit_by_bit, "max_entries H42")
@@ -255,14 +272,7 @@ TEST(what_is_in_use_leaves_the_list_bit_by_bit, "max_entries H42")
 	struct dentry *held[8000];
 	int i;
 
-	add(&tree, "h", 0, 8000, 0);
-	for (i = 0; i < 8000; i++) {
-		char bytes[16];
-		struct qstr name = numbered(bytes, "h", i);
-
-		held[i] = d_lookup(tree.root, &name);
-		REQUIRE(held[i]);
-	}
+	REQUIRE(add_held(&tree, held, 8000));
 	CHECK_EQ(tree_stats(&tree).unused, 8000);
 	for (i = 0; i < 2000; i++) {
 		uint64_t unused = tree_stats(&tree).unused;
@@ -285,14 +295,7 @@ TEST(many_in_use_do_not_keep_a_limit_from_its_effect, "dcache_set_limits")
 	static struct dentry *held[8000];
 	int i;
 
-	add(&tree, "h", 0, 8000, 0);
-	for (i = 0; i < 8000; i++) {
-		char bytes[16];
-		struct qstr name = numbered(bytes, "h", i);
-
-		held[i] = d_lookup(tree.root, &name);
-		REQUIRE(held[i]);
-	}
+	REQUIRE(add_held(&tree, held, 8000));
 	add(&tree, "n", 0, 100, 0);
 	CHECK_EQ(tree_stats(&tree).unused, 8100);
 	CHECK_EQ(dcache_set_limits(tree.dc, &limits), 0);

@@ -301,6 +301,7 @@ TEST(a_new_entry_that_is_not_needed_is_given_back, "d_alloc_parallel")
 struct wait_call {
 	struct dentry *dentry;
 	_Atomic bool done;
+	pthread_t thread;
 };
 
 static void *call_wait_lookup(void *arg)
@@ -317,19 +318,33 @@ static void *call_wait_lookup(void *arg)
 	return NULL;
 }
 
+static void two_wait(struct dentry *dentry, struct wait_call calls[2])
+{
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		calls[i].dentry = dget(dentry);
+		atomic_init(&calls[i].done, false);
+		calls[i].thread = test_thread(call_wait_lookup, &calls[i]);
+	}
+	parked(dentry, 2);
+}
+
+static void two_return(struct wait_call calls[2])
+{
+	test_join(calls[0].thread);
+	test_join(calls[1].thread);
+}
+
 static void wait_for_end(int way)
 {
 	struct tree tree = tree_begin(NULL, NULL);
 	struct dentry *other = tree_add(&tree, tree.root, NAME("other"), 0);
 	DECLARE_WAIT_QUEUE_HEAD_ONSTACK(wq);
 	struct dentry *dentry = d_alloc_parallel(tree.root, COLD, &wq);
-	struct wait_call calls[2] = { { .dentry = dget(dentry) }, { .dentry = dget(dentry) } };
-	pthread_t threads[2];
-	int i;
+	struct wait_call calls[2];
 
-	for (i = 0; i < 2; i++)
-		threads[i] = test_thread(call_wait_lookup, &calls[i]);
-	parked(dentry, 2);
+	two_wait(dentry, calls);
 	test_sleep_ms(5);
 	CHECK(!atomic_load(&calls[0].done) && !atomic_load(&calls[1].done));
 	switch (way) {
@@ -345,8 +360,7 @@ static void wait_for_end(int way)
 	default:
 		d_lookup_done(dentry);
 	}
-	for (i = 0; i < 2; i++)
-		test_join(threads[i]);
+	two_return(calls);
 	CHECK_EQ(d_count(dentry), 1);
 	CHECK_EQ(d_count(other), 1);
 	d_lock(dentry);
@@ -372,17 +386,12 @@ TEST(who_waits_in_d_wait_lookup_goes_on_if_the_owner_forgets, "d_wait_lookup H11
 	struct tree tree = tree_begin(NULL, NULL);
 	DECLARE_WAIT_QUEUE_HEAD_ONSTACK(wq);
 	struct dentry *dentry = d_alloc_parallel(tree.root, COLD, &wq);
-	struct wait_call calls[2] = { { .dentry = dget(dentry) }, { .dentry = dget(dentry) } };
-	pthread_t threads[2];
-	int i;
+	struct wait_call calls[2];
 
-	for (i = 0; i < 2; i++)
-		threads[i] = test_thread(call_wait_lookup, &calls[i]);
-	parked(dentry, 2);
+	two_wait(dentry, calls);
 	CHECK_EQ(test_nr_counted(dentry), 2);
 	dput(dentry);
-	for (i = 0; i < 2; i++)
-		test_join(threads[i]);
+	two_return(calls);
 	CHECK_EQ(tree_stats(&tree).in_lookup, 0);
 	tree_end(&tree);
 }

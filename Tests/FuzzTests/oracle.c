@@ -448,7 +448,9 @@ void m_publish(struct m_entry *entry, struct m_inode *inode)
 	entry->hashed = true;
 }
 
-void m_prune_moved(struct m_entry *entry)
+/* What is below an entry that is not true is not, either. Done after every move: so what
+ * d_invalidate_deferred() left there to be freed is freed. */
+static void m_prune_moved(struct m_entry *entry)
 {
 	if (entry->marked)
 		doubt_below(entry, NULL, false);

@@ -203,9 +203,6 @@ void m_move(struct m_entry *entry, struct m_entry *parent, struct m_name name, u
 /* ... if it is renamed. */
 uint32_t m_moved_generation(const struct m_entry *entry, const struct m_entry *parent);
 void m_exchange(struct m_entry *a, struct m_entry *b);
-/* What is below an entry that is not true is not, either. Done after every move, and after one that
- * failed: so what d_invalidate_deferred() left there to be freed is freed. */
-void m_prune_moved(struct m_entry *entry);
 
 void add_error(struct errors *errors, int error);
 bool has_error(const struct errors *errors, long error);

@@ -86,7 +86,6 @@ void spliced(struct m_entry *moved, struct m_entry *entry, struct m_entry *paren
 	     struct m_name name, uint32_t generation);
 void not_added(const struct m_entry *entry, const struct m_inode *inode);
 void splice_lists(struct call *call, struct m_entry *entry, const struct m_entry *moved);
-void not_spliced(struct call *call, const struct m_entry *entry);
 void drop_inode(struct call *call);
 
 void op_alloc(struct call *call);

@@ -215,12 +215,6 @@ void splice_lists(struct call *call, struct m_entry *entry, const struct m_entry
 		m_list(entry);
 }
 
-/* It failed. */
-void not_spliced(struct call *call, const struct m_entry *entry)
-{
-	not_added(entry, call->inode);
-}
-
 /* Returns the entry that took its place, if one did; *@error. */
 struct m_entry *op_splice(struct call *call, struct m_entry *entry, int *error)
 {
@@ -239,7 +233,7 @@ struct m_entry *op_splice(struct call *call, struct m_entry *entry, int *error)
 	say("d_splice_alias(%d, inode %ld) = %ld", number_of(entry),
 	    call->inode ? (long)(call->inode - oracle.inodes) : -1, outcome(real));
 	if (failed(&errors, real)) {
-		not_spliced(call, entry);
+		not_added(entry, call->inode);
 		m_inode_put(call->inode);
 		*error = (int)PTR_ERR(real);
 		return NULL;

@@ -226,7 +226,7 @@ static struct m_entry *add_ci(int thread, struct call *call, struct m_entry *ent
 	actor->advance = was;
 	if (failed(&errors, real)) {
 		if (onto_itself)
-			not_spliced(call, entry);
+			not_added(entry, call->inode);
 		m_inode_put(call->inode);
 		*error = (int)PTR_ERR(real);
 		return NULL;
@@ -276,7 +276,7 @@ static struct m_entry *add_ci(int thread, struct call *call, struct m_entry *ent
 		generation = entry->generation;
 	if (errors.n) {
 		CHECK(failed(&errors, real));
-		not_spliced(call, entry);
+		not_added(entry, call->inode);
 		m_inode_put(call->inode);
 		oracle.unknown_deaths++;
 		*error = (int)PTR_ERR(real);
