@@ -260,7 +260,7 @@ histories: $(BUILD)/release/history-tests $(BUILD)/checked/history-tests
 MODEL_CORE := $(filter-out Sources/CDcache/casefold.c Sources/CDcache/sync/reclaim.c \
 	Sources/CDcache/sync/monitor.c Sources/CDcache/sync/hooks.c,$(CORE)) Tests/ModelTests/world.c \
 	$(wildcard Tests/ModelTests/scenarios_*.c) \
-	Tests/HistoryTests/operations.c Tests/HistoryTests/store.c
+	$(addprefix Tests/HistoryTests/,operations.c store.c outside.c)
 MODEL_RUNTIME := $(addprefix Tests/ModelTests/,runtime.c memory.c floor.c explore.c \
 	trace.c tsan.c main.c) \
 	Tests/HistoryTests/checker.c Tests/HistoryTests/spec.c

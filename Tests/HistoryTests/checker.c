@@ -570,6 +570,10 @@ void op_print(const struct op *op, FILE *out)
 		[OP_EXISTS] = "may not create what exists",
 		[OP_UNLINK] = "unlinks",
 		[OP_RENAME] = "renames",
+		[OP_CHANGE] = "is changed outside to",
+		[OP_INVALIDATE] = "is invalidated",
+		[OP_INVALIDATE_ENTRY] = "invalidates",
+		[OP_KNOWN] = "is known as",
 	};
 	char end[16] = "-";
 

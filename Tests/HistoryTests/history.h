@@ -71,13 +71,13 @@ enum kind {
 	OP_KILL,   /* @entry is freed; @value: KILL_EVICTED */
 	OP_SHRINK, /* not in the model: for who wonders whether he was alone */
 	/* Places. */
-	OP_PLACE,  /* directory @entry is hashed at @cell, referenced: how a history begins */
-	OP_PARENT, /* @entry's parent is directory @value */
-	OP_REPLACE,	/* directory @entry takes the place of @entry2, of @cell, which is unhashed */
+	OP_PLACE,   /* directory @entry is hashed at @cell, referenced: how a history begins */
+	OP_PARENT,  /* @entry's parent is directory @value */
+	OP_REPLACE, /* directory @entry takes the place of @entry2, of @cell, which is unhashed */
 	OP_NO_REPLACE,	/* refused, by the error @value */
 	OP_EXCHANGE,	/* directories @entry and @entry2 exchange their places */
 	OP_NO_EXCHANGE, /* refused, by the error @value */
-	OP_PATH,   /* @entry's path is @value: names from the root, one in four bits, plus one */
+	OP_PATH, /* @entry's path is @value: names from the root, one in four bits, plus one */
 	/* A filesystem behind the cache: what is true of @cell. */
 	OP_TRUTH,	/* @cell is @value: how a history begins */
 	OP_RESOLVE,	/* HIT, and @value is the inode of @entry and the truth */
@@ -88,6 +88,11 @@ enum kind {
 	OP_EXISTS,	/* @cell is @value */
 	OP_UNLINK, /* @cell was @value, is absent; @entry, if any, as DELETE with @cell2 for @value */
 	OP_RENAME, /* @cell was @value, is absent; @cell2 is @value */
+	/* A store that changes by itself. */
+	OP_CHANGE,     /* @cell is @value */
+	OP_INVALIDATE, /* the cache is told: what is not true of @cell any more is no answer */
+	OP_INVALIDATE_ENTRY, /* @entry is no answer */
+	OP_KNOWN, /* @value, by @entry, if any, is the answer for @cell: true since it was invalidated */
 	OP_KINDS
 };
 
@@ -113,10 +118,14 @@ struct history {
 
 /* ---- spec.c ---- */
 
+/* Of a cell, since it was last invalidated: a thread that has changed it does so next. */
+#define FORMER_TRUTHS HISTORY_THREADS
+
 enum {
 	SLOT_CELL = 0,
 	SLOT_TRUTH = SLOT_CELL + HISTORY_CELLS,
-	SLOT_WAITER = SLOT_TRUTH + HISTORY_CELLS,
+	SLOT_FORMER = SLOT_TRUTH + HISTORY_CELLS,
+	SLOT_WAITER = SLOT_FORMER + HISTORY_CELLS * FORMER_TRUTHS,
 	SLOT_PARKED = SLOT_WAITER + HISTORY_THREADS,
 	SLOT_ENTRY = SLOT_PARKED + HISTORY_THREADS
 };
@@ -146,7 +155,7 @@ void spec_undo(struct spec *spec, unsigned int undos);
 bool spec_observes(const struct op *op);
 /* Deliberate faults, to see that a wrong model is noticed; 0: none. */
 extern int spec_fault;
-#define SPEC_FAULTS 13
+#define SPEC_FAULTS 16
 
 /* ---- checker.c ---- */
 

@@ -116,7 +116,7 @@ static void entry_released(struct dentry *dentry)
 	uint16_t entry = entry_number(dentry);
 
 	/* Without a number nobody has seen it. */
-	if (lane && entry)
+	if (lane && entry && !stage.has_outside)
 		note(lane, stamp(), OP_KILL, stage.cell_of[entry], entry,
 		     lane->shrinking ? KILL_EVICTED : 0);
 }
@@ -150,7 +150,8 @@ void act_put(struct lane *lane, unsigned int i)
 	lane->held[i] = lane->held[--lane->nr_held];
 	call(lane);
 	dput(held.dentry);
-	note(lane, stamp(), OP_PUT, held.cell, held.entry, 0);
+	if (!stage.has_outside)
+		note(lane, stamp(), OP_PUT, held.cell, held.entry, 0);
 }
 
 void act_put_all(struct lane *lane)
@@ -578,6 +579,20 @@ void act_drop(struct lane *lane, unsigned int i)
 	call(lane);
 	d_drop(held->dentry);
 	note(lane, stamp(), OP_DROP, held->cell, held->entry, 0);
+}
+
+/* Nothing is below a file. */
+void act_invalidate(struct lane *lane, unsigned int i)
+{
+	const struct held *held = &lane->held[i];
+	int err;
+
+	if (is_directory(held->entry))
+		return;
+	call(lane);
+	err = d_invalidate(held->dentry);
+	/* Refused: nothing that the model allows. */
+	note(lane, stamp(), err ? OP_HIT : OP_DROP, held->cell, err ? 0 : held->entry, 0);
 }
 
 void act_delete(struct lane *lane, unsigned int i)

@@ -53,6 +53,9 @@ struct stage {
 	/* Behind the cache (store.c): what is true, by the directory's lock. */
 	bool has_truth;
 	uint32_t truth[HISTORY_CELLS];
+	/* The same, by no lock (outside.c); then entries and references are not recorded. */
+	bool has_outside;
+	_Atomic uint32_t outside[HISTORY_CELLS];
 };
 
 extern struct stage stage;
@@ -128,6 +131,7 @@ void act_put(struct lane *lane, unsigned int i);
 void act_read(struct lane *lane, unsigned int i);
 void act_is_hashed(struct lane *lane, unsigned int i);
 void act_drop(struct lane *lane, unsigned int i);
+void act_invalidate(struct lane *lane, unsigned int i);
 void act_delete(struct lane *lane, unsigned int i);
 void act_rehash(struct lane *lane, unsigned int i);
 /* As it is, but to be added. */
@@ -160,5 +164,19 @@ void act_resolve(struct lane *lane, unsigned int cell);
 void act_create(struct lane *lane, unsigned int cell);
 void act_unlink(struct lane *lane, unsigned int cell);
 void act_rename(struct lane *lane, unsigned int from, unsigned int to);
+
+/* ---- a store that changes by itself: outside.c ---- */
+
+extern const struct inode_operations outside_dir_ops;
+void act_resolve_outside(struct lane *lane, unsigned int cell);
+void act_walk_outside(struct lane *lane, unsigned int cell, bool cached);
+void act_look_up_outside(struct lane *lane, unsigned int cell);
+void act_look_up_outside_rcu(struct lane *lane, unsigned int cell);
+/* Change the truth; then invalidate the name, or all names of its directory, of which the first @nr
+ * are used. */
+void act_change_name(struct lane *lane, unsigned int cell);
+void act_change_children(struct lane *lane, unsigned int cell, unsigned int nr);
+/* Invalidate the entry, if there is one. */
+void act_invalidate_found(struct lane *lane, unsigned int cell);
 
 #endif /* DCACHE_HISTORY_OPERATIONS_H */

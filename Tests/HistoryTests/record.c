@@ -31,20 +31,22 @@
 struct world {
 	const char *name;
 	unsigned int dirs;
-	bool locked, moves, store;
+	bool locked, moves, store, outside;
 };
 
 static const struct world worlds[] = {
 	/* Lookups and what ends them, on up to six names of one directory. */
-	{ "names", 1, false, false, false },
+	{ .name = "names", .dirs = 1 },
 	/* With directories locked, names are also added by those who hold them exclusively. */
-	{ "locked names", 2, true, false, false },
+	{ .name = "locked names", .dirs = 2, .locked = true },
 	/* Directories move to where a lookup finds them. */
-	{ "moves", HISTORY_DIRS, false, true, false },
+	{ .name = "moves", .dirs = HISTORY_DIRS, .moves = true },
 	/* The same with directories locked: they also replace what is there. */
-	{ "locked moves", HISTORY_DIRS, true, true, false },
+	{ .name = "locked moves", .dirs = HISTORY_DIRS, .locked = true, .moves = true },
 	/* A filesystem with creates, unlinks and renames, and two spellings of a name. */
-	{ "filesystem", 2, true, false, true },
+	{ .name = "filesystem", .dirs = 2, .locked = true, .store = true },
+	/* A store that changes by itself, and invalidations. */
+	{ .name = "invalidations", .dirs = 2, .outside = true },
 };
 
 const struct world *world_at(unsigned int i)
@@ -199,7 +201,10 @@ static void must(bool ok, const char *what)
 static struct inode *make_dir(unsigned int number)
 {
 	return new_inode(stage.dc, number, INODE_DIRECTORY,
-			 now.world->store ? &store_dir_ops : &stage_file_ops, NULL);
+			 now.world->store     ? &store_dir_ops
+			 : now.world->outside ? &outside_dir_ops
+					      : &stage_file_ops,
+			 NULL);
 }
 
 /* Bring directory @dir home, from wherever it is; nobody else is there. */
@@ -236,6 +241,7 @@ static void tree_begin(void)
 	}
 	stage.locked = now.world->locked;
 	stage.has_truth = now.world->store;
+	stage.has_outside = now.world->outside;
 	stage.clock = &now.clock;
 	stage.pause = pause_sometimes;
 }
@@ -323,8 +329,10 @@ static void act_on_held(struct lane *lane, unsigned int what)
 		act_is_hashed(lane, i);
 		break;
 	case 2:
-	case 3:
 		act_drop(lane, i);
+		break;
+	case 3:
+		(below(2) ? act_drop : act_invalidate)(lane, i);
 		break;
 	case 4:
 		/* Behind a filesystem's back its files are not deleted. */
@@ -380,6 +388,30 @@ static void act_on_store(struct lane *lane)
 	}
 }
 
+static void act_on_outside(struct lane *lane)
+{
+	unsigned int cell = some_cell(), what = below(32);
+
+	if (what < 4)
+		act_change_name(lane, cell);
+	else if (what < 6)
+		act_change_children(lane, cell, now.names);
+	else if (what < 8)
+		act_invalidate_found(lane, cell);
+	else if (what < 11)
+		act_look_up_outside(lane, cell);
+	else if (what < 13)
+		act_look_up_outside_rcu(lane, cell);
+	else if (what < 17)
+		act_walk_outside(lane, cell, what == 13);
+	else if (what == 17)
+		act_shrink(lane, 1 + below(4));
+	else if (what < 22 && lane->nr_held)
+		act_put(lane, below(lane->nr_held));
+	else
+		act_resolve_outside(lane, cell);
+}
+
 static void act_exchange_two(struct lane *lane)
 {
 	unsigned int a = below(HISTORY_DIRS - 1);
@@ -392,7 +424,9 @@ static void act_somehow(struct lane *lane)
 	unsigned int what = below(32);
 	enum answer how = some_answer();
 
-	if (atomic_load_explicit(&stage.handed_over, memory_order_relaxed))
+	if (now.world->outside)
+		act_on_outside(lane);
+	else if (atomic_load_explicit(&stage.handed_over, memory_order_relaxed))
 		act_take_over(lane, how == ANSWER_ABANDON ? ANSWER_NONE : how,
 			      1 + below(HISTORY_DIRS - 1));
 	else if (what < 5)
@@ -481,6 +515,14 @@ static void prepare(void)
 			stage.truth[i] = new_number(&workers[0].lane);
 			place(&workers[0].lane, OP_TRUTH, i, 0, stage.truth[i]);
 		}
+	}
+	for (i = 0; now.world->outside && i < now.world->dirs * CELL_NAMES; i++) {
+		bool there = i % CELL_NAMES < now.names && below(2);
+		uint32_t truth = there ? new_number(&workers[0].lane) : 0;
+
+		atomic_store(&stage.outside[i], truth);
+		if (there)
+			place(&workers[0].lane, OP_TRUTH, i, 0, truth);
 	}
 }
 

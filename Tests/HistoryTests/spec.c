@@ -6,9 +6,10 @@
  *
  *	of a cell	nothing, or a hashed entry, or an in-lookup one: never two. That is "one owner",
  *			"one hashed entry of a name", and "no hashed one while in-lookup".
- *			And what is true of it in the filesystem behind the cache.
+ *			And what is true of it in the filesystem behind the cache; and if that is
+ *			one that changes by itself, what else was since the cache was last told.
  *	of an entry	its inode, its cell, the references that calls have given out, and whether it
- *			is dead or its lookup has ended.
+ *			is dead, or invalidated, or its lookup has ended.
  *	of a thread	the lookup that it waits for, and whether it was seen to.
  *
  * References are those of the callers. What a call holds for a moment on its own account is not
@@ -26,6 +27,11 @@
  * not to be seen from outside; where the recorder sees it (PARK: in a checked build) he must get the
  * outcome, if there is one: an error, another entry, the directory that was moved to the name. If
  * the entry was added he gets it too, unless it has been dropped again meanwhile.
+ *
+ * In front of a store that changes by itself an answer need not be true when it is given. It must have
+ * been since the last invalidation; of those, the last that had returned when the lookup began, or a
+ * later one, comes before it in any order. So nobody is told what was true only before an invalidation
+ * that he knows of.
  */
 #include <errno.h>
 #include <string.h>
@@ -39,6 +45,7 @@ enum { INODE, WHERE, REFS, FLAGS };
 #define DEAD 1u
 #define ENDED 2u   /* its lookup has ended */
 #define OUTCOME 4u /* ... with an outcome: never to be hashed */
+#define GONE 8u	   /* invalidated: never to be found */
 
 static uint32_t entry_slot(uint32_t entry, int what)
 {
@@ -397,6 +404,68 @@ static bool kill(struct spec *spec, const struct op *op)
 	return true;
 }
 
+/* A former truth is noted as one more, so that 0 can be: @noted is how. */
+static bool was_true(const struct spec *spec, uint32_t cell, uint32_t noted)
+{
+	uint32_t slot = SLOT_FORMER + cell * FORMER_TRUTHS, i;
+
+	for (i = 0; i < FORMER_TRUTHS && get(spec, slot + i) != noted; i++)
+		;
+	return i < FORMER_TRUTHS;
+}
+
+static bool change(struct spec *spec, const struct op *op)
+{
+	uint32_t slot = SLOT_FORMER + op->cell * FORMER_TRUTHS;
+	uint32_t was = get(spec, SLOT_TRUTH + op->cell) + 1;
+
+	if (!was_true(spec, op->cell, was)) {
+		uint32_t end = slot + FORMER_TRUTHS;
+
+		while (slot < end && get(spec, slot))
+			slot++;
+		if (slot == end)
+			return false;
+		set(spec, slot, was);
+	}
+	set(spec, SLOT_TRUTH + op->cell, op->value);
+	return true;
+}
+
+static void invalidate(struct spec *spec, uint32_t cell)
+{
+	uint32_t i;
+
+	for (i = 0; i < FORMER_TRUTHS && spec_fault != 14; i++)
+		set(spec, SLOT_FORMER + cell * FORMER_TRUTHS + i, 0);
+}
+
+static bool is_known(const struct spec *spec, const struct op *op)
+{
+	if ((get(spec, entry_slot(op->entry, FLAGS)) & GONE) && spec_fault != 15)
+		return false;
+	return truth_is(spec, op->cell, op->value) ||
+	       (was_true(spec, op->cell, op->value + 1) && spec_fault != 16);
+}
+
+static bool outside(struct spec *spec, const struct op *op)
+{
+	switch ((enum kind)op->kind) {
+	case OP_CHANGE:
+		return change(spec, op);
+	case OP_INVALIDATE:
+		invalidate(spec, op->cell);
+		return true;
+	case OP_INVALIDATE_ENTRY:
+		flag(spec, op->entry, GONE);
+		return true;
+	case OP_KNOWN:
+		return is_known(spec, op);
+	default:
+		return false;
+	}
+}
+
 static bool filesystem(struct spec *spec, const struct op *op, int way)
 {
 	switch ((enum kind)op->kind) {
@@ -446,7 +515,7 @@ static bool filesystem(struct spec *spec, const struct op *op, int way)
 		set(spec, SLOT_TRUTH + op->cell2, op->value);
 		return true;
 	default:
-		return false;
+		return outside(spec, op);
 	}
 }
 
@@ -629,6 +698,7 @@ bool spec_observes(const struct op *op)
 	case OP_PATH:
 	case OP_RESOLVE:
 	case OP_EXISTS:
+	case OP_KNOWN:
 		return true;
 	default:
 		return false;
