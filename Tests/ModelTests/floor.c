@@ -303,6 +303,11 @@ uint32_t dc_thread_id(void)
 	return (uint32_t)current + 1;
 }
 
+void **dc_thread_slot(void)
+{
+	return &fibers[current].slot;
+}
+
 uint64_t dc_now_ns(void)
 {
 	return 0;

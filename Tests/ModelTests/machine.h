@@ -40,6 +40,7 @@ struct fiber {
 	uint64_t stack_hash;
 	bool stack_changed;		/* since that was computed; for who is not running */
 	int priority;
+	void *slot;			/* dc_thread_slot() */
 	int sections;			/* nesting of read sections */
 	uint64_t section;		/* which one */
 	const void *written;		/* plain store that is about to happen */
