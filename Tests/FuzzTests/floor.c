@@ -24,6 +24,7 @@ struct fiber {
 	bool woken;
 	const void *waits_on;
 	int sections;
+	void *slot;			/* dc_thread_slot() */
 };
 
 static struct fiber fibers[FLOOR_THREADS];
@@ -459,6 +460,11 @@ void dc_free_zeroed(void *p, size_t size)
 uint32_t dc_thread_id(void)
 {
 	return (uint32_t)current + 1;
+}
+
+void **dc_thread_slot(void)
+{
+	return &fibers[current].slot;
 }
 
 uint64_t dc_now_ns(void)
