@@ -3,35 +3,12 @@
  * Hazards of waiters that do not sleep, or not for ever: cancelling and running out of time against
  * the lookup's end, whoever comes first; owners that are gone.
  */
-#include "harness.h"
+#include "requests.h"
 
 #include <sched.h>
 
-#include "internal.h"
-
 #define COLD NAME("cold")
 #define OTHER NAME("other")
-
-struct request {
-	struct d_waiter waiter;
-	_Atomic int calls;
-	struct dentry *result;
-};
-
-static void answered(struct d_waiter *waiter, struct dentry *result)
-{
-	struct request *request = container_of(waiter, struct request, waiter);
-
-	request->result = result;
-	atomic_fetch_add(&request->calls, 1);
-}
-
-static void must_wait(struct request *request, struct dentry *parent, const struct qstr *name)
-{
-	memset(request, 0, sizeof(*request));
-	request->waiter.func = answered;
-	CHECK(!d_alloc_parallel_async(parent, name, &request->waiter));
-}
 
 #ifdef DCACHE_DEBUG
 
