@@ -141,6 +141,10 @@ TEST(what_is_locked_would_block, "d_alloc_noblock")
 	/* The entry, and the directory whose child a new one would be. */
 	d_lock(file);
 	CHECK_ERR(d_alloc_noblock(tree.root, OTHER, NULL), -EWOULDBLOCK);
+	/* It is turning positive or negative, or moves: what it is cannot be told. */
+	write_seqcount_begin(&file->d_seq);
+	CHECK_ERR(d_alloc_noblock(tree.root, OTHER, NULL), -EWOULDBLOCK);
+	write_seqcount_end(&file->d_seq);
 	d_unlock(file);
 	d_lock(tree.root);
 	CHECK_ERR(d_alloc_noblock(tree.root, COLD, NULL), -EWOULDBLOCK);

@@ -18,6 +18,12 @@ static void *fail_lookup(void *dentry)
 	return NULL;
 }
 
+static void *add_negative(void *dentry)
+{
+	CHECK_EQ(d_add(dentry, NULL), 0);
+	return NULL;
+}
+
 struct canceller {
 	struct d_waiter *waiter;
 	bool got;
@@ -94,6 +100,28 @@ TEST(cancelled_between_the_end_and_the_outcome, "H20")
 TEST(cancelled_between_the_outcome_and_its_func, "H20")
 {
 	cancel_at(DC_W4);
+}
+
+/* It was hashed by that end, whatever has become of it. */
+TEST(an_answer_is_unhashed_before_it_is_told, "d_alloc_parallel_async")
+{
+	struct tree tree = tree_begin(NULL, NULL);
+	struct dentry *dentry = d_alloc_parallel(tree.root, COLD, NULL);
+	struct request request;
+	struct gate gate = { 0 };
+	pthread_t owner;
+
+	must_wait(&request, tree.root, COLD);
+	gate_arm(&gate, DC_C4, dentry, 1);
+	owner = test_thread(add_negative, dentry);
+	CHECK(gate_wait(&gate, 1));
+	d_drop(dentry);
+	gate_open(&gate);
+	test_join(owner);
+	CHECK(request.result == dentry);
+	dput(dentry);
+	dput(dentry);
+	tree_end(&tree);
 }
 
 TEST(two_cancels_find_the_same_entry, "H20")
@@ -266,12 +294,6 @@ TEST(the_lookup_ends_after_the_time_is_over, "H7 H20")
 
 /* ---- d_alloc_noblock() ---- */
 
-static void *add_negative(void *dentry)
-{
-	CHECK_EQ(d_add(dentry, NULL), 0);
-	return NULL;
-}
-
 /* At no moment of its becoming hashed can another lookup of the name be begun. */
 TEST(not_blocking_at_every_point_of_an_addition, "H1 H2 H3 d_alloc_noblock")
 {
@@ -311,21 +333,28 @@ static void *ask_without_blocking(void *arg)
 	return d_alloc_noblock(noblock_tree->root, COLD, NULL);
 }
 
-/* It has missed, and the name is added, and its lookup is over, before it goes on. */
+/* It has missed, and made its entry, and missed again; then a whole lookup adds the name, before it goes on. */
 TEST(added_after_it_was_missed_without_blocking, "H1 H2 d_alloc_noblock")
 {
 	struct tree tree = tree_begin(NULL, NULL);
-	struct gate gate = { 0 };
+	struct gate first = { 0 }, begun = { 0 }, second = { 0 };
 	struct dentry *dentry;
 	pthread_t thread;
 	void *found;
 
 	noblock_tree = &tree;
-	gate_arm(&gate, DC_A2, tree.root, 1);
+	gate_arm(&first, DC_A2, tree.root, 1);
 	pthread_create(&thread, NULL, ask_without_blocking, NULL);
-	CHECK(gate_wait(&gate, 1));
-	dentry = tree_add(&tree, tree.root, COLD, 0);
-	gate_open(&gate);
+	CHECK(gate_wait(&first, 1));
+	gate_arm(&begun, DC_A1, tree.root, 1);
+	gate_open(&first);
+	CHECK(gate_wait(&begun, 1));
+	gate_arm(&second, DC_A2, tree.root, 1);
+	gate_open(&begun);
+	CHECK(gate_wait(&second, 1));
+	dentry = d_alloc_parallel(tree.root, COLD, NULL);
+	CHECK_EQ(d_add(dentry, NULL), 0);
+	gate_open(&second);
 	pthread_join(thread, &found);
 	CHECK(found == dentry);
 	CHECK_EQ(tree_stats(&tree).entries, 2);
