@@ -298,25 +298,25 @@ TEST(the_lookup_ends_after_the_time_is_over, "H7 H20")
 TEST(not_blocking_at_every_point_of_an_addition, "H1 H2 H3 d_alloc_noblock")
 {
 	const enum dc_point points[] = { DC_C1, DC_C2, DC_C3, DC_C4 };
+	struct gate gates[4] = { { 0 } };
 	size_t i;
 
 	for (i = 0; i < sizeof(points) / sizeof(points[0]); i++) {
 		struct tree tree = tree_begin(NULL, NULL);
 		struct dentry *dentry = d_alloc_parallel(tree.root, COLD, NULL), *found;
 		struct request request;
-		struct gate gate = { 0 };
 		pthread_t owner;
 
 		must_wait(&request, tree.root, COLD);
-		gate_arm(&gate, points[i], dentry, 1);
+		gate_arm(&gates[i], points[i], dentry, 1);
 		owner = test_thread(add_negative, dentry);
-		CHECK(gate_wait(&gate, 1));
+		CHECK(gate_wait(&gates[i], 1));
 		found = d_alloc_noblock(tree.root, COLD, NULL);
 		/* Its lock is held until it is all done. */
 		CHECK(points[i] == DC_C4 ? found == dentry : found == ERR_PTR(-EWOULDBLOCK));
 		if (!IS_ERR(found))
 			dput(found);
-		gate_open(&gate);
+		gate_open(&gates[i]);
 		test_join(owner);
 		CHECK(request.result == dentry);
 		dput(dentry);
