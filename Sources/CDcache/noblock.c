@@ -72,19 +72,23 @@ static struct dentry *try_once(struct dentry *parent, struct inode *dir, const s
 static struct dentry *in_lookup_alloc_bare(struct dentry *parent, const struct qstr *name,
 					   struct wait_queue_head *wq)
 {
+	struct wait_queue_head *own = NULL;
 	struct dentry *dentry;
 	int err = name_check(name);
 
 	if (err)
 		return ERR_PTR(err);
-	dentry = dentry_alloc_bare(parent, name);
-	if (!dentry)
-		return ERR_PTR(-ENOMEM);
-	err = in_lookup_begin(dentry, wq, dc_thread_id());
-	if (err) {
-		dentry_discard_bare(dentry);
-		return ERR_PTR(err);
+	if (!wq) {
+		own = wait_queue_alloc();
+		if (!own)
+			return ERR_PTR(-ENOMEM);
 	}
+	dentry = dentry_alloc_bare(parent, name);
+	if (!dentry) {
+		dc_free(own);
+		return ERR_PTR(-ENOMEM);
+	}
+	in_lookup_begin(dentry, wq, own, dc_thread_id());
 	return dentry;
 }
 
