@@ -13,6 +13,7 @@
  *	dcache/inode.h		objects that names lead to, and directories' operations
  *	dcache/dentry.h		entries: references, adding, dropping, looking up
  *	dcache/parallel.h	one asks, the others wait: the heart of it
+ *	dcache/async.h		waiting without sleeping, or not for ever
  *	dcache/alias.h		d_splice_alias, d_add_ci: what a filesystem's lookup ends with
  *	dcache/namei.h		lookup_one_unlocked: the whole protocol in one call; dcache_walk: whole
  *				paths, with links
@@ -86,6 +87,7 @@
 #include <dcache/inode.h>
 #include <dcache/dentry.h>
 #include <dcache/parallel.h>
+#include <dcache/async.h>
 #include <dcache/alias.h>
 #include <dcache/namei.h>
 #include <dcache/rename.h>

@@ -245,21 +245,24 @@ void drop_negative(struct dentry *dentry)
 
 /*
  * An entry of the stored spelling, to be spliced by the caller (*@fresh), or a positive one that is
- * there already; or an error. @holder is the entry of the asked spelling.
+ * there already; or an error; or NULL: @wait->pending. @holder is the entry of the asked spelling.
  */
 static struct dentry *stored_spelling(struct dentry *holder, struct dentry *parent,
-				      const struct qstr *name, struct wait_queue_head *wq,
+				      const struct qstr *name, struct lookup_wait *wait,
 				      bool *fresh)
 {
+	wait->holder = holder;
 	for (;;) {
 		struct dentry *found;
-		bool shared = false;
 
 		*fresh = false;
 		if (d_in_lookup(holder)) {
-			found = alloc_parallel(parent, name, wq, holder, &shared);
+			found = alloc_parallel(parent, name, wait);
+			if (wait->pending)
+				return NULL;
 			*fresh = !IS_ERR(found) && d_in_lookup(found);
 		} else {
+			wait->shared = false;
 			found = lookup_exact(parent, name);
 			if (!found) {
 				found = dentry_alloc(parent->d_dcache, parent, name);
@@ -267,7 +270,7 @@ static struct dentry *stored_spelling(struct dentry *holder, struct dentry *pare
 			}
 		}
 		/* Another's lookup of it failed, but the caller's has seen the file: once more. */
-		if (shared && IS_ERR(found))
+		if (wait->shared && IS_ERR(found))
 			continue;
 		if (*fresh || IS_ERR(found) || d_is_positive(found))
 			return found;
@@ -276,16 +279,14 @@ static struct dentry *stored_spelling(struct dentry *holder, struct dentry *pare
 	}
 }
 
-struct dentry *d_add_ci(struct dentry *dentry, struct inode *inode, const struct qstr *name)
+static struct dentry *add_ci(struct dentry *dentry, struct inode *inode, const struct qstr *name,
+			     struct lookup_wait *wait)
 {
 	struct dentry *parent = d_parent_of(dentry);
 	struct dentry *found, *res;
 	struct qstr stored;
 	bool fresh;
 	int err;
-
-	/* The helper entry's waiters queue here: it is ended before this frame is left. */
-	DECLARE_WAIT_QUEUE_HEAD_ONSTACK(wq);
 
 	if (IS_ERR(inode))
 		return (struct dentry *)inode;
@@ -301,7 +302,10 @@ struct dentry *d_add_ci(struct dentry *dentry, struct inode *inode, const struct
 		return res ? res : dget(dentry);
 	}
 
-	found = stored_spelling(dentry, parent, &stored, &wq, &fresh);
+	found = stored_spelling(dentry, parent, &stored, wait, &fresh);
+	/* Asked again, the caller needs it still. */
+	if (wait->pending)
+		return NULL;
 	if (IS_ERR(found) || !fresh) {
 		iput(inode);
 		return found;
@@ -315,4 +319,24 @@ struct dentry *d_add_ci(struct dentry *dentry, struct inode *inode, const struct
 		d_lookup_fail(found, (int)PTR_ERR(res));
 	dput(found);
 	return res;
+}
+
+struct dentry *d_add_ci(struct dentry *dentry, struct inode *inode, const struct qstr *name)
+{
+	/* The helper entry's waiters queue here: it is ended before this frame is left. */
+	DECLARE_WAIT_QUEUE_HEAD_ONSTACK(wq);
+	struct lookup_wait wait = LOOKUP_WAIT_INIT(WAIT_ASLEEP, &wq);
+
+	return add_ci(dentry, inode, name, &wait);
+}
+
+struct dentry *d_add_ci_async(struct dentry *dentry, struct inode *inode, const struct qstr *name,
+			      struct d_waiter *waiter)
+{
+	DECLARE_WAIT_QUEUE_HEAD_ONSTACK(wq);
+	struct lookup_wait wait = LOOKUP_WAIT_INIT(WAIT_ASYNC, &wq);
+
+	wait.waiter = waiter;
+	async_waiter_init(async_waiter_of(waiter));
+	return add_ci(dentry, inode, name, &wait);
 }

@@ -116,6 +116,28 @@ struct dentry *dentry_alloc(struct dcache *dc, struct dentry *parent, const stru
 	return dentry;
 }
 
+struct dentry *dentry_alloc_bare(struct dentry *parent, const struct qstr *name)
+{
+	struct dcache *dc = parent->d_dcache;
+	struct dentry *dentry = dentry_make(dc, parent, name);
+
+	if (dentry)
+		limit_add(&dc->counters, LIMIT_ENTRIES, 1);
+	return dentry;
+}
+
+void dentry_discard_bare(struct dentry *dentry)
+{
+	struct dcache *dc = dentry->d_dcache;
+
+	name_discard(dentry);
+	dc_free(dentry);
+	dcache_account(dc, -(int64_t)sizeof(*dentry));
+	limit_add(&dc->counters, LIMIT_ENTRIES, -1);
+	count_add(dc, COUNT_ENTRIES_GONE, 1);
+	count_add(dc, COUNT_ENTRIES_FREED, 1);
+}
+
 struct dentry *d_alloc(struct dentry *parent, const struct qstr *name)
 {
 	struct qstr prepared;

@@ -180,9 +180,10 @@ static int add_new(struct dir_listing *listing, struct dentry *dentry, struct in
 static int add_name(struct dir_listing *listing, const struct qstr *name, struct inode *inode)
 {
 	DECLARE_WAIT_QUEUE_HEAD_ONSTACK(wq);
+	struct lookup_wait wait = LOOKUP_WAIT_INIT(WAIT_NOT, &wq);
 
 	for (;;) {
-		struct dentry *dentry = alloc_parallel(listing->dir, name, &wq, NULL, NULL);
+		struct dentry *dentry = alloc_parallel(listing->dir, name, &wait);
 		bool same;
 
 		if (IS_ERR(dentry)) {

@@ -58,7 +58,8 @@ static void free_all_unused(struct dcache *dc)
 		;
 }
 
-/* The instance's thread has time: see to it that a resize ends, and do a portion of what was deferred. */
+/* The instance's thread has time: see to it that a resize ends, do a portion of what was deferred, and make
+ * the room that d_alloc_noblock() did not. */
 static bool instance_work(struct reclaim *reclaim)
 {
 	struct dcache *dc = container_of(reclaim, struct dcache, reclaim);
@@ -66,6 +67,8 @@ static bool instance_work(struct reclaim *reclaim)
 
 	if (atomic_load_explicit(&dc->dying, memory_order_acquire))
 		return more;
+	if (atomic_exchange_explicit(&dc->crowded, false, memory_order_relaxed))
+		lru_keep_limits(dc);
 	more |= table_work(&dc->entries, WORK_STEPS);
 	more |= table_work(&dc->in_lookup, WORK_STEPS);
 	return table_work(&dc->inodes, WORK_STEPS) || more;

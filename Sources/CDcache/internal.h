@@ -154,7 +154,17 @@ struct inode {
 	struct reclaim_head i_rcu;
 };
 
-struct graph_waiter;
+/*
+ * The owner of a lookup that waits for another lookup, in d_add_ci(): graph.c. Lies with the waiter.
+ */
+struct graph_waiter {
+	struct hlist_node node;
+	const struct dentry *holder;	/* in-lookup, the waiter's own; NULL: not in the graph */
+	struct dentry *target;		/* what it waits for; referenced */
+	uint32_t thread;		/* that sleeps; 0: none does */
+	bool reached;			/* by the search that goes on */
+	struct graph_waiter *next_reached;
+};
 
 /* Changed under the shard's lock; @nr is read without. */
 struct lru_list {
@@ -205,8 +215,9 @@ struct dcache {
 	struct dc_lock rename_lock __attribute__((aligned(64)));
 	struct seqcount rename_seq;
 	struct dc_lock wait_graph_lock;
-	struct graph_waiter *graph_waiters;	/* wait_graph_lock */
+	struct hlist_head graph_waiters;	/* wait_graph_lock */
 	_Atomic bool dying;			/* nothing is kept after its last reference */
+	_Atomic bool crowded;			/* the instance's thread is to keep the limits */
 	/* Each changes when an inode of its numbers that somebody waits for is filled or gone. */
 	_Atomic uint32_t inode_wait[INODE_WAIT_WORDS];
 
@@ -396,6 +407,8 @@ int name_check(const struct qstr *name);
 int name_prepare(const struct dentry *parent, const struct qstr *name, struct qstr *out);
 /* Store a prepared name in a new entry. -ENOMEM */
 int name_set(struct dentry *dentry, const struct qstr *name);
+/* Nobody has seen it. */
+void name_discard(const struct dentry *dentry);
 /* Take @from's name; d_lock of both and d_seq of @to are held. Returns the external name that @to
  * had, for external_name_put(). */
 struct external_name *name_take(struct dentry *to, const struct dentry *from);
@@ -453,6 +466,8 @@ enum d_found {
 struct dentry *lookup_rcu(const struct dentry *parent, const struct qstr *name, uint32_t *seq);
 /* In a read section. */
 enum d_found lookup_get(struct dentry *parent, const struct qstr *name, struct dentry **found);
+/* The same by tries alone: D_BUSY leaves nothing to be put, and stands for D_FULL, too. */
+enum d_found lookup_try(struct dentry *parent, const struct qstr *name, struct dentry **found);
 /* d_lookup() of a prepared name. ERR_PTR(-EOVERFLOW): it is there, but its count is full. */
 struct dentry *lookup_exact(struct dentry *parent, const struct qstr *name);
 
@@ -464,6 +479,11 @@ struct dentry *root_alloc(const struct inode *inode, uint32_t flags);
 struct dentry *dentry_alloc(struct dcache *dc, struct dentry *parent, const struct qstr *name);
 /* A new entry that nobody has seen: free it at once, but for the grace period. */
 void dentry_discard(struct dentry *dentry);
+/* A new entry that has no reference on @parent yet, and is counted by the limit, for which no room was
+ * made. NULL: no memory. */
+struct dentry *dentry_alloc_bare(struct dentry *parent, const struct qstr *name);
+/* Nobody has seen it: free it, without a look at anything else. */
+void dentry_discard_bare(struct dentry *dentry);
 /* Put a reference; if it is the last, free the entry even if it is hashed. True: it was freed. */
 bool dentry_kill(struct dentry *dentry);
 /* Put a reference that was taken to look at the entry: it does not look used because of that. */
@@ -582,26 +602,46 @@ void drop_negative(struct dentry *dentry);
 
 /* ---- wait.c ---- */
 
+struct lookup_end;
+
 /*
  * Somebody who waits for an entry to stop being in-lookup. Lies with the waiter, who has a reference
  * on the entry; linked under the entry's d_lock. Whoever ends the lookup takes it off the queue under
  * d_lock and, holding no lock, calls @func, exactly once, after which it does not touch it again.
  */
 struct wait_queue_entry {
-	struct wait_queue_entry *next;
-	struct dentry *dentry;
-	void (*func)(struct wait_queue_entry *entry);
+	struct wait_queue_entry *next, *prev;
+	/* On whose queue it is; NULL: on none. Changes under the d_lock of that. */
+	_Atomic(struct dentry *) dentry;
+	void (*func)(struct wait_queue_entry *entry, struct lookup_end *end);
 	/* The outcome, set before @func: an error, or another entry with a reference for this
-	 * waiter; neither: look at @dentry. */
+	 * waiter; neither: look at the entry. */
 	int error;
+	bool outdated;			/* no outcome is one for this waiter: parallel.c, P8 */
 	struct dentry *alias;
 };
 
 /* A waiter that sleeps. */
 struct sleeper {
 	struct wait_queue_entry entry;
+	struct dentry *dentry;
 	_Atomic bool done;
 };
+
+/* A waiter that is called: what lies in a struct d_waiter. */
+struct async_waiter {
+	d_waiter_func *func;
+	struct wait_queue_entry entry;
+	struct graph_waiter graph;
+	struct dentry *result;
+} __attribute__((may_alias));
+
+_Static_assert(sizeof(struct async_waiter) <= sizeof(struct d_waiter), "the waiter has room");
+
+static inline struct async_waiter *async_waiter_of(struct d_waiter *waiter)
+{
+	return (struct async_waiter *)(void *)waiter;
+}
 
 /* What lies in a struct wait_queue_head. */
 struct wait_queue {
@@ -617,14 +657,41 @@ static inline struct wait_queue *wait_queue_of(struct wait_queue_head *wq)
 	return (struct wait_queue *)(void *)wq;
 }
 
+/* A head for an entry of its own, or NULL. */
+struct wait_queue_head *wait_queue_alloc(void);
 void sleeper_init(struct sleeper *sleeper, struct dentry *dentry);
-void sleeper_sleep(struct sleeper *sleeper);
+/* False: @deadline_ns came first. Then d_lock is held, and the waiter is neither on the queue nor counted;
+ * its reference is still there. */
+bool sleeper_sleep(struct sleeper *sleeper, uint64_t deadline_ns);
 /* All who slept for @dentry have been let go: wake them. */
 void sleepers_wake(struct dentry *dentry);
-/* d_lock of @entry->dentry, which is in-lookup, is held. */
-void wait_queue_add(struct wait_queue *wq, struct wait_queue_entry *entry);
-/* The same; returns those who wait for @dentry, linked, oldest first, off the queue. */
+/* d_lock of @dentry, which is in-lookup, is held, in this function and the next three. */
+void wait_queue_add(struct wait_queue *wq, struct wait_queue_entry *entry, struct dentry *dentry);
+/* Is @entry still on the queue? */
+static inline bool wait_queue_has(const struct wait_queue_entry *entry, const struct dentry *dentry)
+{
+	return atomic_load_explicit(&entry->dentry, memory_order_relaxed) == dentry;
+}
+
+/* Take it off; it is not counted any more. Its reference is the caller's. */
+void wait_queue_withdraw(struct wait_queue_entry *entry, struct dentry *dentry);
+/* Returns those who wait for @dentry, linked, oldest first, off the queue. */
 struct wait_queue_entry *wait_queue_take(struct wait_queue *wq, const struct dentry *dentry);
+
+/* ---- async.c ---- */
+
+void async_waiter_init(struct async_waiter *waiter);
+/* No lock is held: call the funcs of those who have their outcome, or leave them to who does so already. */
+void async_tell(struct lookup_end *end);
+
+/* ---- graph.c ---- */
+
+/*
+ * Would waiting for @self->target close a cycle: does whoever is to end it wait, directly or
+ * through others, for @self->holder or @self->thread? If not, @self is in the graph afterwards.
+ */
+bool graph_enter(struct dcache *dc, struct graph_waiter *self);
+void graph_leave(struct dcache *dc, struct graph_waiter *self);
 
 /* ---- parallel.c ---- */
 
@@ -632,23 +699,52 @@ struct wait_queue_entry *wait_queue_take(struct wait_queue *wq, const struct den
 struct lookup_end {
 	struct dentry *dentry;			/* referenced by whoever ends it, to the end */
 	struct wait_queue_entry *waiters;
+	/* Those that have their outcome, and are to be called: async.c, Y3. */
+	struct wait_queue_entry *told, **told_end;
 	struct wait_queue_head *own_wait;
+	bool hashed;				/* by this: the entry itself is the answer */
 };
 
-#define LOOKUP_END_INIT { NULL, NULL, NULL }
+#define LOOKUP_END_INIT { NULL, NULL, NULL, NULL, NULL, false }
 
 /* d_lock is held and @dentry is in-lookup: it no longer is. */
 void lookup_unhash(struct dentry *dentry, struct lookup_end *end);
 /* No lock is held. Tell the waiters; each gets a reference of @alias, if given. */
 void lookup_wake(struct lookup_end *end, int error, struct dentry *alias);
-/*
- * d_alloc_parallel() of a prepared name. @holder: an in-lookup entry of the caller's that stays so
- * while the call waits, or NULL. *@shared is set if what is returned, an entry or an error, is the
- * outcome of another's lookup that ended during the call. @shared is NULL: does not wait for others'
- * lookups, but says -EAGAIN.
- */
+enum lookup_waiting {
+	WAIT_NOT,	/* -EAGAIN */
+	WAIT_ASLEEP,
+	WAIT_ASYNC,
+};
+
+/* What alloc_parallel() does if somebody else is asking. */
+struct lookup_wait {
+	enum lookup_waiting how;
+	struct wait_queue_head *wq;	/* for others, if the caller becomes the owner; or NULL */
+	uint64_t deadline_ns;		/* WAIT_ASLEEP, and no holder */
+	struct d_waiter *waiter;	/* WAIT_ASYNC */
+	/* An in-lookup entry of the caller's that stays so while it waits, or NULL. */
+	struct dentry *holder;
+	/* What came of it. NULL was returned, since @waiter is registered: */
+	bool pending;
+	/* What was returned, an entry or an error, is the outcome of another's lookup that ended
+	 * during the call: */
+	bool shared;
+};
+
+#define LOOKUP_WAIT_INIT(how_, wq_) \
+	{ .how = (how_), .wq = (wq_), .deadline_ns = DC_NO_DEADLINE }
+
+/* d_alloc_parallel() of a prepared name. */
 struct dentry *alloc_parallel(struct dentry *parent, const struct qstr *name,
-			      struct wait_queue_head *wq, struct dentry *holder, bool *shared);
+			      struct lookup_wait *wait);
+/* The in-lookup entry of (@parent, @name) on the chain that begins with @node, not referenced. In a
+ * read section. */
+struct dentry *in_lookup_find(struct hlist_bl_node *node, const struct dentry *parent,
+			      const struct qstr *name);
+/* Make @dentry, new, an in-lookup entry of @owner's, whose waiters queue at @wq, or at @own, which it frees. */
+void in_lookup_begin(struct dentry *dentry, struct wait_queue_head *wq,
+		     struct wait_queue_head *own, uint32_t owner);
 /* If somebody is asking for @name in @parent, what they find is stale. */
 void in_lookup_outdate(struct dentry *parent, const struct qstr *name);
 /* End a lookup with the entry as it is, negative and unhashed: waiters get it so. */

@@ -59,6 +59,19 @@ static inline bool lockref_trylock(struct lockref *ref)
 	return word_trylock(&ref->word);
 }
 
+/* Without sleeping: for read sections. False: its holder keeps it for long. */
+static inline bool lockref_trylock_spinning(struct lockref *ref)
+{
+	int spins;
+
+	for (spins = 0; !lockref_trylock(ref); spins++) {
+		if (spins == DC_SPIN_LIMIT)
+			return false;
+		dc_spin_hint();
+	}
+	return true;
+}
+
 static inline void lockref_lock(struct lockref *ref)
 {
 	word_lock(&ref->word);

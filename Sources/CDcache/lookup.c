@@ -87,14 +87,10 @@ bool d_seq_retry(const struct dentry *dentry, uint32_t seq)
 bool dget_rcu(struct dentry *dentry, uint32_t seq)
 {
 	bool got;
-	int spins;
 
 	/* Under the lock, so that no reference is taken that would have to be put in here. */
-	for (spins = 0; !lockref_trylock(&dentry->d_lockref); spins++) {
-		if (spins == DC_SPIN_LIMIT)
-			return false;
-		dc_spin_hint();
-	}
+	if (!lockref_trylock_spinning(&dentry->d_lockref))
+		return false;
 	got = lockref_count(&dentry->d_lockref) >= 0 &&
 	      !lockref_is_full(&dentry->d_lockref) &&
 	      seqcount_unchanged(&dentry->d_seq, seq);
@@ -104,9 +100,9 @@ bool dget_rcu(struct dentry *dentry, uint32_t seq)
 	return got;
 }
 
-/* Search one chain. */
+/* Search one chain. @trying: as lookup_try(). */
 static enum d_found chain_get(struct hlist_bl_node *node, struct dentry *parent,
-			      const struct qstr *name, struct dentry **found)
+			      const struct qstr *name, bool trying, struct dentry **found)
 {
 	int spins = 0;
 
@@ -123,6 +119,12 @@ static enum d_found chain_get(struct hlist_bl_node *node, struct dentry *parent,
 		}
 		if (match == D_OTHER)
 			continue;
+		if (trying) {
+			if (!dget_rcu(dentry, seq))
+				return D_BUSY;
+			*found = dentry;
+			return D_FOUND;
+		}
 		switch (lockref_tryget(&dentry->d_lockref)) {
 		case LOCKREF_BUSY:
 			return D_BUSY;
@@ -139,7 +141,8 @@ static enum d_found chain_get(struct hlist_bl_node *node, struct dentry *parent,
 	return D_MISSED;
 }
 
-enum d_found lookup_get(struct dentry *parent, const struct qstr *name, struct dentry **found)
+static enum d_found table_get(struct dentry *parent, const struct qstr *name, bool trying,
+			      struct dentry **found)
 {
 	uint64_t hash = table_hash(parent, name);
 	uint64_t array = table_current(&parent->d_dcache->entries);
@@ -150,11 +153,21 @@ enum d_found lookup_get(struct dentry *parent, const struct qstr *name, struct d
 		enum d_found result;
 
 		head = table_bucket(array, hash);
-		result = chain_get(hlist_bl_first(head), parent, name, found);
+		result = chain_get(hlist_bl_first(head), parent, name, trying, found);
 		if (result != D_MISSED)
 			return result;
 	} while (table_moved_on(head, &array));
 	return D_MISSED;
+}
+
+enum d_found lookup_get(struct dentry *parent, const struct qstr *name, struct dentry **found)
+{
+	return table_get(parent, name, false, found);
+}
+
+enum d_found lookup_try(struct dentry *parent, const struct qstr *name, struct dentry **found)
+{
+	return table_get(parent, name, true, found);
 }
 
 struct dentry *lookup_exact(struct dentry *parent, const struct qstr *name)

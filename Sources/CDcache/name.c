@@ -231,6 +231,16 @@ int name_set(struct dentry *dentry, const struct qstr *name)
 	return 0;
 }
 
+void name_discard(const struct dentry *dentry)
+{
+	struct external_name *ext = name_external(dentry);
+
+	if (!ext)
+		return;
+	dcache_account(ext->dcache, -(int64_t)external_size(ext->len));
+	dc_free(ext);
+}
+
 static void external_name_free(struct reclaim_head *head)
 {
 	struct external_name *ext = container_of(head, struct external_name, rcu);

@@ -103,6 +103,7 @@ struct dentry *__lookup_slow(struct dentry *parent, const struct qstr *name, uns
 	int err = lookup_check(parent, name);
 
 	DECLARE_WAIT_QUEUE_HEAD_ONSTACK(wq);
+	struct lookup_wait wait = LOOKUP_WAIT_INIT(WAIT_ASLEEP, &wq);
 
 	if (!err)
 		err = name_prepare(parent, name, &prepared);
@@ -110,15 +111,13 @@ struct dentry *__lookup_slow(struct dentry *parent, const struct qstr *name, uns
 		return ERR_PTR(err);
 	begun = moment_now(dir);
 	while (!dentry) {
-		bool shared;
-
-		dentry = alloc_parallel(parent, &prepared, &wq, NULL, &shared);
+		dentry = alloc_parallel(parent, &prepared, &wait);
 		if (IS_ERR(dentry))
 			break;
 		if (d_in_lookup(dentry))
 			return ask(dir, dentry, flags);
 		if (!(d_flags(dentry) & DCACHE_OP_REVALIDATE) &&
-		    (shared || (again && true_since(dentry, begun))))
+		    (wait.shared || (again && true_since(dentry, begun))))
 			break;
 		dentry = revalidate(dentry, parent, flags);
 		again = true;

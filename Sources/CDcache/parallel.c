@@ -46,97 +46,49 @@
  */
 #include "internal.h"
 
-/*
- * Owners that wait for the stored spelling in d_add_ci(), each holding a lookup of its own. They
- * are kept in a list of the instance, under wait_graph_lock, which is held while a new one looks
- * for a cycle. Lies on the waiter's stack.
- */
-struct graph_waiter {
-	struct graph_waiter *next;
-	const struct dentry *holder;	/* in-lookup, the waiter's own */
-	struct dentry *target;		/* what it waits for; referenced */
-	uint32_t thread;
-};
-
 bool d_in_lookup(const struct dentry *dentry)
 {
 	return atomic_load_explicit(&dentry->d_flags, memory_order_acquire) & DCACHE_PAR_LOOKUP;
 }
 
-/* The thread that owns @dentry's lookup; 0: none, or not known. d_lock is held. */
-static uint32_t lookup_owner(const struct dentry *dentry)
-{
-	return (d_flags(dentry) & DCACHE_PAR_LOOKUP) ? dentry->d_owner : 0;
-}
-
-/*
- * Would waiting for @self->target close a cycle: does whoever is to end it wait, directly or
- * through others, for @self->holder or this thread? If not, @self is on the list afterwards.
- */
-static bool graph_enter(struct dcache *dc, struct graph_waiter *self)
-{
-	struct dentry *target = self->target;
-	struct graph_waiter *waiter;
-	bool cycle = false;
-
-	dc_lock(&dc->wait_graph_lock);
-	do {
-		uint32_t owner;
-
-		/* Those on the list keep a reference of their target. */
-		lockref_lock(&target->d_lockref);
-		owner = lookup_owner(target);
-		lockref_unlock(&target->d_lockref);
-		if (target == self->holder || owner == self->thread) {
-			cycle = true;
-			break;
-		}
-		for (waiter = dc->graph_waiters; waiter; waiter = waiter->next) {
-			if (waiter->holder == target || (owner && waiter->thread == owner)) {
-				target = waiter->target;
-				break;
-			}
-		}
-	} while (waiter);
-	if (!cycle) {
-		self->next = dc->graph_waiters;
-		dc->graph_waiters = self;
-	}
-	dc_unlock(&dc->wait_graph_lock);
-	return !cycle;
-}
-
-static void graph_leave(struct dcache *dc, struct graph_waiter *self)
-{
-	struct graph_waiter **link;
-
-	dc_lock(&dc->wait_graph_lock);
-	for (link = &dc->graph_waiters; *link != self; link = &(*link)->next)
-		;
-	*link = self->next;
-	dc_unlock(&dc->wait_graph_lock);
-}
-
-/* d_lock is held and @dentry is in-lookup: queue, once. */
-static void park(struct dentry *dentry, struct sleeper *self)
-{
-	sleeper_init(self, dentry);
-	wait_queue_add(wait_queue_of(dentry->d_wait), &self->entry);
-}
-
-void d_wait_lookup(struct dentry *dentry)
+/* d_wait_lookup_until() */
+static int wait_lookup(struct dentry *dentry, uint64_t deadline_ns)
 {
 	struct sleeper self;
 
 	if (!(d_flags(dentry) & DCACHE_PAR_LOOKUP))
-		return;
+		return 0;
+	sleeper_init(&self, dentry);
 	dentry->d_nr_waiters++;
-	park(dentry, &self);
+	wait_queue_add(wait_queue_of(dentry->d_wait), &self.entry, dentry);
 	lockref_unlock(&dentry->d_lockref);
 	DC_POINT(DC_W1, dentry);
-	sleeper_sleep(&self);
+	if (!sleeper_sleep(&self, deadline_ns))
+		return -ETIMEDOUT;
 	dput(self.entry.alias);
 	lockref_lock(&dentry->d_lockref);
+	return 0;
+}
+
+void d_wait_lookup(struct dentry *dentry)
+{
+	wait_lookup(dentry, DC_NO_DEADLINE);
+}
+
+int d_wait_lookup_until(struct dentry *dentry, uint64_t deadline_ns)
+{
+	return wait_lookup(dentry, deadline_ns);
+}
+
+/*
+ * d_lock is held, @dentry is in-lookup, and @entry has a reference and is counted: queue. Who waits
+ * asynchronously may be told, and be gone, as soon as the lock is released.
+ */
+static void park(struct dentry *dentry, struct wait_queue_entry *entry)
+{
+	count_add(dentry->d_dcache, COUNT_LOOKUPS_WAITED, 1);
+	DC_PROBE_WAIT(dentry);
+	wait_queue_add(wait_queue_of(dentry->d_wait), entry, dentry);
 }
 
 /*
@@ -145,7 +97,8 @@ void d_wait_lookup(struct dentry *dentry)
  * that would close a cycle. Reference and count are given back then, in one hold: a reference that
  * outlived its count could be the last of an entry whose owner has left without ending it.
  */
-static int park_holder(struct dentry *dentry, struct graph_waiter *graph, struct sleeper *self)
+static int park_holder(struct dentry *dentry, struct graph_waiter *graph,
+		       struct wait_queue_entry *self)
 {
 	bool entered = graph_enter(dentry->d_dcache, graph);
 	bool in_lookup;
@@ -167,39 +120,35 @@ static int park_holder(struct dentry *dentry, struct graph_waiter *graph, struct
 /*
  * Join those who wait for @dentry, which was seen in-lookup and is not referenced. In a read section,
  * which this leaves. @attempt: as dc_yield(). Return: an entry, referenced; an error; or NULL: start
- * over.
+ * over, unless @wait->pending.
  */
 static struct dentry *join_lookup(struct dentry *dentry, struct dentry *parent,
-				  const struct qstr *name, struct dentry *holder, bool *shared,
+				  const struct qstr *name, struct lookup_wait *wait,
 				  unsigned int *attempt)
 {
 	struct dcache *dc = parent->d_dcache;
-	struct graph_waiter graph = {
-		.holder = holder,
-		.target = dentry,
-		.thread = dc_thread_id(),
-	};
-	struct sleeper self;
+	struct async_waiter *async =
+		wait->how == WAIT_ASYNC ? async_waiter_of(wait->waiter) : NULL;
+	struct sleeper sleeper;
+	struct wait_queue_entry *self = async ? &async->entry : &sleeper.entry;
+	struct graph_waiter asleep = { .thread = dc_thread_id() };
+	struct graph_waiter *graph = async ? &async->graph : &asleep;
 	enum d_match match;
 	bool outdated;
 	int parked;
 	uint32_t seq;
-	int spins;
 
-	for (spins = 0; !lockref_trylock(&dentry->d_lockref); spins++) {
-		if (spins == DC_SPIN_LIMIT) {
-			dc_read_unlock();
-			dc_yield((*attempt)++);
-			return NULL;
-		}
-		dc_spin_hint();
+	if (!lockref_trylock_spinning(&dentry->d_lockref)) {
+		dc_read_unlock();
+		dc_yield((*attempt)++);
+		return NULL;
 	}
 	if (lockref_count(&dentry->d_lockref) < 0) {
 		lockref_unlock(&dentry->d_lockref);
 		dc_read_unlock();
 		return NULL;
 	}
-	if (lookup_owner(dentry) == graph.thread) {
+	if (!async && (d_flags(dentry) & DCACHE_PAR_LOOKUP) && dentry->d_owner == asleep.thread) {
 		lockref_unlock(&dentry->d_lockref);
 		dc_read_unlock();
 		return ERR_PTR(-EDEADLK);
@@ -213,34 +162,49 @@ static struct dentry *join_lookup(struct dentry *dentry, struct dentry *parent,
 	outdated = d_outdated(dentry, d_inode_of(parent));
 	lockref_add_locked(&dentry->d_lockref, 1);
 	dc_read_unlock();
+	if (async)
+		async_waiter_init(async);
+	else
+		sleeper_init(&sleeper, dentry);
+	self->outdated = outdated;
+	graph->holder = wait->holder;
+	graph->target = dentry;
 	parked = (d_flags(dentry) & DCACHE_PAR_LOOKUP) != 0;
 	if (parked) {
 		dentry->d_nr_waiters++;
-		if (!holder)
-			park(dentry, &self);
+		if (!wait->holder)
+			park(dentry, self);
 	}
 	lockref_unlock(&dentry->d_lockref);
-	if (parked && holder)
-		parked = park_holder(dentry, &graph, &self);
+	if (parked && wait->holder)
+		parked = park_holder(dentry, graph, self);
 	if (parked < 0)
 		return ERR_PTR(parked);
+	if (parked && async) {
+		/* It may have been told, and everything be gone. */
+		DC_POINT(DC_W2, dentry);
+		wait->pending = true;
+		return NULL;
+	}
 	if (parked) {
-		count_add(dc, COUNT_LOOKUPS_WAITED, 1);
-		DC_PROBE_WAIT(dentry);
 		DC_POINT(DC_W1, dentry);
-		sleeper_sleep(&self);
-		if (holder)
-			graph_leave(dc, &graph);
+		/* Who holds a lookup has no deadline. */
+		if (!sleeper_sleep(&sleeper, wait->deadline_ns)) {
+			lockref_put_locked(&dentry->d_lockref);
+			lockref_unlock(&dentry->d_lockref);
+			return ERR_PTR(-ETIMEDOUT);
+		}
+		if (wait->holder)
+			graph_leave(dc, graph);
 		if (outdated) {
-			dput(self.entry.alias);
 			dput(dentry);
 			return NULL;
 		}
-		if (self.entry.error || self.entry.alias) {
+		if (self->error || self->alias) {
 			count_add(dc, COUNT_OUTCOMES_SHARED, 1);
 			dput(dentry);
-			*shared = true;
-			return self.entry.error ? ERR_PTR(self.entry.error) : self.entry.alias;
+			wait->shared = true;
+			return self->error ? ERR_PTR(self->error) : self->alias;
 		}
 	}
 
@@ -251,17 +215,15 @@ static struct dentry *join_lookup(struct dentry *dentry, struct dentry *parent,
 	if (match == D_SAME) {
 		if (parked)
 			count_add(dc, COUNT_OUTCOMES_SHARED, 1);
-		*shared = !outdated;
+		wait->shared = !outdated;
 		return dentry;
 	}
 	dput(dentry);
 	return NULL;
 }
 
-/* The in-lookup entry of (@parent, @name) on the chain that begins with @node, not referenced. In a
- * read section. */
-static struct dentry *in_lookup_find(struct hlist_bl_node *node, const struct dentry *parent,
-				     const struct qstr *name)
+struct dentry *in_lookup_find(struct hlist_bl_node *node, const struct dentry *parent,
+			      const struct qstr *name)
 {
 	uint32_t seq;
 
@@ -299,32 +261,38 @@ void in_lookup_outdate(struct dentry *parent, const struct qstr *name)
 	dc_read_unlock();
 }
 
+void in_lookup_begin(struct dentry *dentry, struct wait_queue_head *wq,
+		     struct wait_queue_head *own, uint32_t owner)
+{
+	d_change_flags(dentry, 0, DCACHE_PAR_LOOKUP | (own ? DCACHE_OWN_WAIT : 0));
+	dentry->d_wait = own ? own : wq;
+	dentry->d_owner = owner;
+	lockref_set_bits(&dentry->d_lockref, LOCKREF_SLOW);
+}
+
 /* A new entry, ready to be put on an in-lookup chain. */
 static struct dentry *in_lookup_alloc(struct dentry *parent, const struct qstr *name,
-				      struct wait_queue_head *wq)
+				      const struct lookup_wait *wait)
 {
+	/* One that must not sleep is not to be found by its thread; a helper's is ended by this one. */
+	bool nobodys = wait->how == WAIT_ASYNC && !wait->holder;
 	struct wait_queue_head *own = NULL;
 	struct dentry *dentry;
 	int err = name_check(name);
 
 	if (err)
 		return ERR_PTR(err);
-	if (!wq) {
-		own = dc_alloc(sizeof(*own), _Alignof(struct wait_queue_head));
+	if (!wait->wq) {
+		own = wait_queue_alloc();
 		if (!own)
 			return ERR_PTR(-ENOMEM);
-		init_waitqueue_head(own);
-		wq = own;
 	}
 	dentry = dentry_alloc(parent->d_dcache, parent, name);
 	if (IS_ERR(dentry)) {
 		dc_free(own);
 		return dentry;
 	}
-	d_change_flags(dentry, 0, DCACHE_PAR_LOOKUP | (own ? DCACHE_OWN_WAIT : 0));
-	dentry->d_wait = wq;
-	dentry->d_owner = dc_thread_id();
-	lockref_set_bits(&dentry->d_lockref, LOCKREF_SLOW);
+	in_lookup_begin(dentry, wait->wq, own, nobodys ? 0 : dc_thread_id());
 	return dentry;
 }
 
@@ -344,7 +312,7 @@ static void in_lookup_discard(struct dentry *dentry)
  * an error of that is returned. In a read section, which it leaves and enters again.
  */
 static struct dentry *in_lookup_insert(struct dentry *parent, struct inode *dir, uint32_t dir_seq,
-				       const struct qstr *name, struct wait_queue_head *wq,
+				       const struct qstr *name, const struct lookup_wait *wait,
 				       struct dentry **new, bool *moved)
 {
 	struct hash_table *table = &parent->d_dcache->in_lookup;
@@ -361,7 +329,7 @@ static struct dentry *in_lookup_insert(struct dentry *parent, struct inode *dir,
 		if (!*new) {
 			/* The sequence tells whether what was missed before is still true. */
 			dc_read_unlock();
-			*new = in_lookup_alloc(parent, name, wq);
+			*new = in_lookup_alloc(parent, name, wait);
 			dc_read_lock();
 			if (IS_ERR(*new))
 				return *new;
@@ -383,7 +351,7 @@ static struct dentry *in_lookup_insert(struct dentry *parent, struct inode *dir,
 }
 
 struct dentry *alloc_parallel(struct dentry *parent, const struct qstr *name,
-			      struct wait_queue_head *wq, struct dentry *holder, bool *shared)
+			      struct lookup_wait *wait)
 {
 	struct dcache *dc = parent->d_dcache;
 	struct inode *dir = d_inode_of(parent);
@@ -392,12 +360,12 @@ struct dentry *alloc_parallel(struct dentry *parent, const struct qstr *name,
 	unsigned int attempt = 0;
 	int err = dir_check(dir);
 
-	if (shared)
-		*shared = false;
+	wait->pending = false;
+	wait->shared = false;
 	if (err)
 		return ERR_PTR(err);
 
-	while (!result) {
+	while (!result && !wait->pending) {
 		uint32_t rename_seq = read_seqcount(&dc->rename_seq);
 		uint32_t dir_seq = dir_seq_read(dir);
 		struct dentry *dentry;
@@ -431,7 +399,7 @@ struct dentry *alloc_parallel(struct dentry *parent, const struct qstr *name,
 				break;
 			dc_read_lock();
 		}
-		dentry = in_lookup_insert(parent, dir, dir_seq, name, wq, &new, &moved);
+		dentry = in_lookup_insert(parent, dir, dir_seq, name, wait, &new, &moved);
 		if (IS_ERR(dentry)) {
 			dc_read_unlock();
 			return dentry;
@@ -446,25 +414,32 @@ struct dentry *alloc_parallel(struct dentry *parent, const struct qstr *name,
 			return new;
 		}
 		DC_POINT(DC_A4, dentry);
-		if (!shared) {
+		if (wait->how == WAIT_NOT) {
 			dc_read_unlock();
 			result = ERR_PTR(-EAGAIN);
 			break;
 		}
-		result = join_lookup(dentry, parent, name, holder, shared, &attempt);
+		result = join_lookup(dentry, parent, name, wait, &attempt);
 	}
 	in_lookup_discard(new);
 	return result;
 }
 
+struct dentry *d_alloc_parallel_until(struct dentry *parent, const struct qstr *name,
+				      struct wait_queue_head *wq, uint64_t deadline_ns)
+{
+	struct lookup_wait wait = LOOKUP_WAIT_INIT(WAIT_ASLEEP, wq);
+	struct qstr prepared;
+	int err = name_prepare(parent, name, &prepared);
+
+	wait.deadline_ns = deadline_ns;
+	return err ? ERR_PTR(err) : alloc_parallel(parent, &prepared, &wait);
+}
+
 struct dentry *d_alloc_parallel(struct dentry *parent, const struct qstr *name,
 				struct wait_queue_head *wq)
 {
-	struct qstr prepared;
-	bool shared;
-	int err = name_prepare(parent, name, &prepared);
-
-	return err ? ERR_PTR(err) : alloc_parallel(parent, &prepared, wq, NULL, &shared);
+	return d_alloc_parallel_until(parent, name, wq, DC_NO_DEADLINE);
 }
 
 /* ---- ending ---- */
@@ -479,7 +454,9 @@ void lookup_unhash(struct dentry *dentry, struct lookup_end *end)
 	table_unlock(table, bucket);
 	end->dentry = dentry;
 	end->waiters = wait_queue_take(wait_queue_of(dentry->d_wait), dentry);
+	end->told = NULL;
 	end->own_wait = (d_flags(dentry) & DCACHE_OWN_WAIT) ? dentry->d_wait : NULL;
+	end->hashed = d_flags(dentry) & DCACHE_HASHED;
 	dentry->d_nr_waiters = 0;
 	dentry->d_wait = NULL;
 	d_change_flags(dentry, DCACHE_PAR_LOOKUP | DCACHE_OWN_WAIT, 0);
@@ -496,16 +473,19 @@ void lookup_wake(struct lookup_end *end, int error, struct dentry *alias)
 		return;
 	DC_POINT(DC_C4, end->dentry);
 	DC_PROBE_WAKE(end->dentry, error);
+	end->told_end = &end->told;
 	while (waiter) {
 		/* Read before func: the waiter's frame may be gone after it. */
 		struct wait_queue_entry *next = waiter->next;
 
-		waiter->error = error;
-		waiter->alias = dget(alias);
-		waiter->func(waiter);
+		waiter->error = waiter->outdated ? 0 : error;
+		waiter->alias = waiter->outdated ? NULL : dget(alias);
+		waiter->func(waiter, end);
 		waiter = next;
 	}
 	sleepers_wake(end->dentry);
+	if (end->told)
+		async_tell(end);
 }
 
 static int lookup_end(struct dentry *dentry, int error, struct dentry *alias)

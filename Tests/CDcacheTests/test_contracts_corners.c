@@ -541,7 +541,7 @@ static void end_before_it_is_waited_for(bool cycle)
 		dput(second.result);
 	CHECK_EQ(tree_stats(&tree).in_lookup, 0);
 	/* Who has gone is on no list. */
-	CHECK(!tree.dc->graph_waiters);
+	CHECK(!tree.dc->graph_waiters.first);
 	tree_end(&tree);
 }
 

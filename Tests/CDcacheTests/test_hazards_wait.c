@@ -88,8 +88,9 @@ TEST(waiters_leave_their_frames_as_soon_as_they_are_told, "H7")
 /* A waiter that is gone the moment it has been told, with the memory of its entry. */
 static int told;
 
-static void tell_and_free(struct wait_queue_entry *entry)
+static void tell_and_free(struct wait_queue_entry *entry, struct lookup_end *end)
 {
+	(void)end;
 	CHECK_EQ(entry->error, -EIO);
 	told++;
 	memset(entry, 0xa5, sizeof(*entry));
@@ -107,10 +108,9 @@ TEST(an_entry_is_not_touched_once_its_waiter_was_told, "H7")
 	for (i = 0; i < 5; i++) {
 		struct wait_queue_entry *entry = calloc(1, sizeof(*entry));
 
-		entry->dentry = dentry;
 		entry->func = tell_and_free;
 		d_lock(dentry);
-		wait_queue_add(wait_queue_of(dentry->d_wait), entry);
+		wait_queue_add(wait_queue_of(dentry->d_wait), entry, dentry);
 		d_unlock(dentry);
 	}
 	CHECK_EQ(d_lookup_fail(dentry, -EIO), 0);

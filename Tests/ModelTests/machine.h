@@ -35,11 +35,13 @@ struct fiber {
 	char *stack;
 	enum fiber_state state;
 	const void *waits_on;
+	bool timed;			/* blocked until a deadline, which may come at any time */
 	uint64_t blocked_at;
 	uint64_t spun_at;		/* number of writes when it began to wait for one */
 	uint64_t stack_hash;
 	bool stack_changed;		/* since that was computed; for who is not running */
 	int priority;
+	void *slot;			/* dc_thread_slot() */
 	int sections;			/* nesting of read sections */
 	uint64_t section;		/* which one */
 	const void *written;		/* plain store that is about to happen */

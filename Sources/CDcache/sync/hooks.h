@@ -19,6 +19,9 @@ enum dc_point {
 	DC_A3,	/* ... in-lookup bucket locked */
 	DC_A4,	/* ... match found, no reference on it yet */
 	DC_W1,	/* waiter queued, about to sleep */
+	DC_W2,	/* waiter registered, about to return */
+	DC_W3,	/* about to take a waiter off the queue: cancelled, or its time is over */
+	DC_W4,	/* all waiters have their outcome, func not yet called */
 	DC_C1,	/* completion: directory sequence odd */
 	DC_C2,	/* ... off the in-lookup hash, not yet in the primary hash */
 	DC_C3,	/* ... before the sequence is released */

@@ -19,6 +19,7 @@
 #include <signal.h>
 
 char dc_grace_period_tag;
+_Thread_local void *dc_slot;
 
 #define KICK_HURRY 1u
 #define KICK_ONE 2u

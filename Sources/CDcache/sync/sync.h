@@ -101,6 +101,7 @@ void dc_free(void *p);
 void *dc_alloc_zeroed(size_t size);
 void dc_free_zeroed(void *p, size_t size);
 uint32_t dc_thread_id(void);
+void **dc_thread_slot(void);
 uint64_t dc_now_ns(void);
 int dc_random(void *buf, size_t len);
 /* There, no thread is cancelled. */
@@ -337,6 +338,14 @@ static inline uint32_t dc_thread_id(void)
 	if (!id)
 		id = (uint32_t)syscall(SYS_gettid);
 	return id;
+}
+
+/* A pointer of the calling thread's, NULL at first. For async_tell() alone. */
+extern _Thread_local void *dc_slot;
+
+static inline void **dc_thread_slot(void)
+{
+	return &dc_slot;
 }
 
 /* The monotonic clock; never the wall clock. */
