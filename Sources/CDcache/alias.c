@@ -252,12 +252,14 @@ static struct dentry *stored_spelling(struct dentry *holder, struct dentry *pare
 				      bool *fresh)
 {
 	for (;;) {
+		uint32_t generation = atomic_load_explicit(&holder->d_generation,
+							   memory_order_acquire);
 		struct dentry *found;
 		bool shared = false;
 
 		*fresh = false;
 		if (d_in_lookup(holder)) {
-			found = alloc_parallel(parent, name, wq, holder, &shared);
+			found = alloc_parallel(parent, name, wq, holder, &shared, &generation);
 			*fresh = !IS_ERR(found) && d_in_lookup(found);
 		} else {
 			found = lookup_exact(parent, name);
@@ -306,7 +308,8 @@ struct dentry *d_add_ci(struct dentry *dentry, struct inode *inode, const struct
 		iput(inode);
 		return found;
 	}
-	/* It was made after the backend had answered. */
+	/* It was made after the backend had answered; what has overtaken the question since overtakes it,
+	 * too. */
 	d_outdate(found, atomic_load_explicit(&dentry->d_generation, memory_order_acquire));
 	res = d_splice_alias(inode, found);
 	if (!res)

@@ -163,12 +163,10 @@ static bool confirm(struct dir_listing *listing, struct dentry *dentry, const st
 }
 
 /* The caller owns @dentry. Consumes both references. */
-static int add_new(struct dir_listing *listing, struct dentry *dentry, struct inode *inode)
+static int add_new(struct dentry *dentry, struct inode *inode)
 {
-	struct dentry *alias;
+	struct dentry *alias = d_splice_alias(inode, dentry);
 
-	d_outdate(dentry, listing_generation(listing));
-	alias = d_splice_alias(inode, dentry);
 	/* Those who wait ask for themselves. */
 	d_lookup_done(dentry);
 	dput(dentry);
@@ -179,10 +177,13 @@ static int add_new(struct dir_listing *listing, struct dentry *dentry, struct in
 /* Consumes @inode. -EAGAIN: somebody is asking for the name. */
 static int add_name(struct dir_listing *listing, const struct qstr *name, struct inode *inode)
 {
+	const uint32_t generation = listing_generation(listing);
+
 	DECLARE_WAIT_QUEUE_HEAD_ONSTACK(wq);
 
 	for (;;) {
-		struct dentry *dentry = alloc_parallel(listing->dir, name, &wq, NULL, NULL);
+		struct dentry *dentry = alloc_parallel(listing->dir, name, &wq, NULL, NULL,
+						       &generation);
 		bool same;
 
 		if (IS_ERR(dentry)) {
@@ -190,7 +191,7 @@ static int add_name(struct dir_listing *listing, const struct qstr *name, struct
 			return (int)PTR_ERR(dentry);
 		}
 		if (d_in_lookup(dentry))
-			return add_new(listing, dentry, inode);
+			return add_new(dentry, inode);
 		same = confirm(listing, dentry, name, inode);
 		dput(dentry);
 		if (same) {

@@ -112,7 +112,7 @@ struct dentry *__lookup_slow(struct dentry *parent, const struct qstr *name, uns
 	while (!dentry) {
 		bool shared;
 
-		dentry = alloc_parallel(parent, &prepared, &wq, NULL, &shared);
+		dentry = alloc_parallel(parent, &prepared, &wq, NULL, &shared, NULL);
 		if (IS_ERR(dentry))
 			break;
 		if (d_in_lookup(dentry))
