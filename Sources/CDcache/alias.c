@@ -252,6 +252,7 @@ static struct dentry *stored_spelling(struct dentry *holder, struct dentry *pare
 				      bool *fresh)
 {
 	for (;;) {
+		/* The backend has been asked already: parallel.c, P11. */
 		uint32_t generation = atomic_load_explicit(&holder->d_generation,
 							   memory_order_acquire);
 		struct dentry *found;
@@ -265,6 +266,8 @@ static struct dentry *stored_spelling(struct dentry *holder, struct dentry *pare
 			found = lookup_exact(parent, name);
 			if (!found) {
 				found = dentry_alloc(parent->d_dcache, parent, name);
+				if (!IS_ERR(found))
+					d_outdate(found, generation);
 				*fresh = true;
 			}
 		}
@@ -308,9 +311,6 @@ struct dentry *d_add_ci(struct dentry *dentry, struct inode *inode, const struct
 		iput(inode);
 		return found;
 	}
-	/* It was made after the backend had answered; what has overtaken the question since overtakes it,
-	 * too. */
-	d_outdate(found, atomic_load_explicit(&dentry->d_generation, memory_order_acquire));
 	res = d_splice_alias(inode, found);
 	if (!res)
 		return found;
