@@ -253,10 +253,14 @@ static struct dentry *stored_spelling(struct dentry *holder, struct dentry *pare
 {
 	wait->holder = holder;
 	for (;;) {
+		/* The backend has been asked already: parallel.c, P11. */
+		uint32_t generation = atomic_load_explicit(&holder->d_generation,
+							   memory_order_acquire);
 		struct dentry *found;
 
 		*fresh = false;
 		if (d_in_lookup(holder)) {
+			wait->as_old_as = &generation;
 			found = alloc_parallel(parent, name, wait);
 			if (wait->pending)
 				return NULL;
@@ -266,6 +270,8 @@ static struct dentry *stored_spelling(struct dentry *holder, struct dentry *pare
 			found = lookup_exact(parent, name);
 			if (!found) {
 				found = dentry_alloc(parent->d_dcache, parent, name);
+				if (!IS_ERR(found))
+					d_outdate(found, generation);
 				*fresh = true;
 			}
 		}
@@ -310,8 +316,6 @@ static struct dentry *add_ci(struct dentry *dentry, struct inode *inode, const s
 		iput(inode);
 		return found;
 	}
-	/* It was made after the backend had answered. */
-	d_outdate(found, atomic_load_explicit(&dentry->d_generation, memory_order_acquire));
 	res = d_splice_alias(inode, found);
 	if (!res)
 		return found;

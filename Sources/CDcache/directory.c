@@ -163,12 +163,10 @@ static bool confirm(struct dir_listing *listing, struct dentry *dentry, const st
 }
 
 /* The caller owns @dentry. Consumes both references. */
-static int add_new(struct dir_listing *listing, struct dentry *dentry, struct inode *inode)
+static int add_new(struct dentry *dentry, struct inode *inode)
 {
-	struct dentry *alias;
+	struct dentry *alias = d_splice_alias(inode, dentry);
 
-	d_outdate(dentry, listing_generation(listing));
-	alias = d_splice_alias(inode, dentry);
 	/* Those who wait ask for themselves. */
 	d_lookup_done(dentry);
 	dput(dentry);
@@ -179,9 +177,12 @@ static int add_new(struct dir_listing *listing, struct dentry *dentry, struct in
 /* Consumes @inode. -EAGAIN: somebody is asking for the name. */
 static int add_name(struct dir_listing *listing, const struct qstr *name, struct inode *inode)
 {
+	const uint32_t generation = listing_generation(listing);
+
 	DECLARE_WAIT_QUEUE_HEAD_ONSTACK(wq);
 	struct lookup_wait wait = LOOKUP_WAIT_INIT(WAIT_NOT, &wq);
 
+	wait.as_old_as = &generation;
 	for (;;) {
 		struct dentry *dentry = alloc_parallel(listing->dir, name, &wait);
 		bool same;
@@ -191,7 +192,7 @@ static int add_name(struct dir_listing *listing, const struct qstr *name, struct
 			return (int)PTR_ERR(dentry);
 		}
 		if (d_in_lookup(dentry))
-			return add_new(listing, dentry, inode);
+			return add_new(dentry, inode);
 		same = confirm(listing, dentry, name, inode);
 		dput(dentry);
 		if (same) {

@@ -10,7 +10,9 @@
  * missed the in-lookup table too, whether an entry went from the latter to the former in between.
  * Whoever ends a lookup by adding makes it odd, moves the entry, and makes it even again: one at a
  * time in a directory. Whoever finds it odd before its search waits; a sleeper says so in bit 1,
- * which is set only while bit 0 is, and cleared with it.
+ * which is set only while bit 0 is, and cleared with it. Whoever hashes an entry otherwise only announces
+ * it: the sequence grows, and nobody waits. An announcement that comes while it is odd may be lost in what
+ * the end of that stores; but then no even value of before comes again.
  */
 #include "internal.h"
 
@@ -238,4 +240,9 @@ void dir_seq_end(struct inode *dir)
 				       memory_order_release);
 	if (seq & DIR_SEQ_SLEEPERS)
 		dc_futex_wake(&dir->i_dir_seq, INT32_MAX);
+}
+
+void dir_seq_announce(struct inode *dir)
+{
+	atomic_fetch_add_explicit(&dir->i_dir_seq, DIR_SEQ_ONE, memory_order_release);
 }

@@ -229,6 +229,7 @@ void dcache_get_stats(const struct dcache *dc, struct dcache_stats *stats)
 	stats->lookups_started = counter_sum(counters, COUNT_LOOKUPS_STARTED);
 	stats->lookups_waited = counter_sum(counters, COUNT_LOOKUPS_WAITED);
 	stats->outcomes_shared = counter_sum(counters, COUNT_OUTCOMES_SHARED);
+	stats->overtaken = counter_sum(counters, COUNT_OVERTAKEN);
 	stats->evicted = counter_sum(counters, COUNT_EVICTED);
 }
 

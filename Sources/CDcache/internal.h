@@ -72,6 +72,7 @@ struct external_name {
 #define DCACHE_EXPIRES		0x2000u	/* d_expires holds */
 #define DCACHE_OWN_TTL		0x4000u	/* ... and is not the instance's default */
 #define DCACHE_NEG_LRU		0x8000u	/* on the list of negatives of its LRU shard */
+#define DCACHE_OVERTAKEN	0x10000u /* ENDED, and its answer came too late to be hashed */
 #define DCACHE_LRU_SHARD_SHIFT	28	/* the LRU shard, fixed: four bits */
 
 /*
@@ -584,6 +585,8 @@ void dir_seq_wait(struct inode *dir);
 /* Make it odd: nobody else's lookup in @dir ends by adding until dir_seq_end(). */
 void dir_seq_begin(struct inode *dir);
 void dir_seq_end(struct inode *dir);
+/* It is not what it was, and as odd as it was: whoever missed a name before looks again. */
+void dir_seq_announce(struct inode *dir);
 
 /* ---- icache.c ---- */
 
@@ -703,12 +706,21 @@ struct lookup_end {
 	struct wait_queue_entry *told, **told_end;
 	struct wait_queue_head *own_wait;
 	bool hashed;				/* by this: the entry itself is the answer */
+	bool overtaken;
 };
 
-#define LOOKUP_END_INIT { NULL, NULL, NULL, NULL, NULL, false }
+#define LOOKUP_END_INIT { NULL, NULL, NULL, NULL, NULL, false, false }
 
 /* d_lock is held and @dentry is in-lookup: it no longer is. */
 void lookup_unhash(struct dentry *dentry, struct lookup_end *end);
+/*
+ * d_lock is held and @dentry is in-lookup: has its name, or its directory, been changed or invalidated
+ * since that began? For one that is to be hashed the sequence is odd: parallel.c, P9.
+ */
+bool lookup_overtaken(struct dentry *dentry);
+/* lookup_unhash() of such a one, which is never to be hashed. If it is positive, or another entry is the
+ * answer (@positive), that is lost to its directory. */
+void lookup_unhash_overtaken(struct dentry *dentry, bool positive, struct lookup_end *end);
 /* No lock is held. Tell the waiters; each gets a reference of @alias, if given. */
 void lookup_wake(struct lookup_end *end, int error, struct dentry *alias);
 enum lookup_waiting {
@@ -725,6 +737,9 @@ struct lookup_wait {
 	struct d_waiter *waiter;	/* WAIT_ASYNC */
 	/* An in-lookup entry of the caller's that stays so while it waits, or NULL. */
 	struct dentry *holder;
+	/* The generation in which the question was asked that the caller knows the answer of already; or
+	 * NULL: it is yet to ask. */
+	const uint32_t *as_old_as;
 	/* What came of it. NULL was returned, since @waiter is registered: */
 	bool pending;
 	/* What was returned, an entry or an error, is the outcome of another's lookup that ended
@@ -745,8 +760,14 @@ struct dentry *in_lookup_find(struct hlist_bl_node *node, const struct dentry *p
 /* Make @dentry, new, an in-lookup entry of @owner's, whose waiters queue at @wq, or at @own, which it frees. */
 void in_lookup_begin(struct dentry *dentry, struct wait_queue_head *wq,
 		     struct wait_queue_head *own, uint32_t owner);
-/* If somebody is asking for @name in @parent, what they find is stale. */
+/* If somebody is asking for @name in @parent, what they find comes too late, or they have hashed it when
+ * this returns. Not while the caller has made the sequence odd. */
 void in_lookup_outdate(struct dentry *parent, const struct qstr *name);
+/* The same, after an entry of that name has been hashed otherwise than by ending a lookup: P10. */
+void in_lookup_overtake(struct dentry *parent, const struct qstr *name);
+/* d_lock is held. The same for the name of @dentry, which is not hashed under it; nothing if it is a root,
+ * or in-lookup itself. */
+void in_lookup_outdate_of(struct dentry *dentry);
 /* End a lookup with the entry as it is, negative and unhashed: waiters get it so. */
 void lookup_end_with_itself(struct dentry *dentry);
 

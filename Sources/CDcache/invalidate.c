@@ -74,11 +74,14 @@ void d_set_ttl(struct dentry *dentry, uint64_t ttl_ns)
 void d_outdate(struct dentry *dentry, uint32_t generation)
 {
 	uint32_t now = atomic_load_explicit(&dentry->d_generation, memory_order_relaxed);
+	uint32_t then;
 
-	while ((int32_t)(generation - now) < 0 &&
-	       !atomic_compare_exchange_strong_explicit(&dentry->d_generation, &now, generation,
-							memory_order_release, memory_order_relaxed))
-		;
+	do {
+		then = (int32_t)(generation - now) < 0 ? generation : now;
+		/* Also if it stays as it is: P9. */
+	} while (!atomic_compare_exchange_strong_explicit(&dentry->d_generation, &now, then,
+							  memory_order_acq_rel,
+							  memory_order_relaxed));
 }
 
 void d_renew(struct dentry *dentry, uint32_t generation)
@@ -240,9 +243,8 @@ int d_invalidate_name(struct dentry *parent, const struct qstr *name)
 		return err;
 	/* It may exist now. */
 	dir_not_complete(d_inode_of(parent));
-	in_lookup_outdate(parent, &prepared);
 	/* F5 */
-	dir_seq_wait(d_inode_of(parent));
+	in_lookup_outdate(parent, &prepared);
 	dentry = lookup_exact(parent, &prepared);
 	if (IS_ERR(dentry))
 		return (int)PTR_ERR(dentry);

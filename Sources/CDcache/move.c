@@ -104,7 +104,8 @@ static void settle(struct dentry *dentry, struct dentry *parent, uint32_t genera
 {
 	atomic_store_explicit(&dentry->d_parent, parent, memory_order_release);
 	atomic_store_explicit(&dentry->d_generation, generation, memory_order_release);
-	d_change_flags(dentry, DCACHE_DISCONNECTED, 0);
+	/* What an overtaken lookup has found has found its place. */
+	d_change_flags(dentry, DCACHE_DISCONNECTED | DCACHE_ENDED | DCACHE_OVERTAKEN, 0);
 	d_take_mark(dentry, parent);
 }
 
@@ -175,7 +176,8 @@ int move_entry(struct dentry *dentry, struct dentry *target, bool replace, struc
 {
 	struct dentry *from = d_parent_of(dentry);
 	struct dentry *to = d_parent_of(target);
-	struct inode *dir;
+	struct qstr name = name_of(target);
+	bool in_lookup, was_vacant;
 	int err;
 
 	lock_parents(from == dentry ? to : from, to);
@@ -184,26 +186,34 @@ int move_entry(struct dentry *dentry, struct dentry *target, bool replace, struc
 	err = move_check(dentry, target, replace);
 	if (err)
 		goto out;
-	dir = (d_flags(target) & DCACHE_PAR_LOOKUP) ? d_inode_of(to) : NULL;
-	if (dir) {
-		dir_seq_begin(dir);
+	in_lookup = d_flags(target) & DCACHE_PAR_LOOKUP;
+	was_vacant = !in_lookup && !(d_flags(target) & DCACHE_HASHED);
+	if (replace && !(d_flags(dentry) & DCACHE_HASHED))
+		in_lookup_outdate_of(dentry);
+	if (in_lookup) {
+		dir_seq_begin(d_inode_of(to));
 		DC_POINT(DC_C1, target);
 	}
-	if (take_place(dentry, target, dir || !replace, move)) {
+	if ((!in_lookup || replace || !lookup_overtaken(target)) &&
+	    take_place(dentry, target, in_lookup || !replace, move)) {
 		DC_POINT(DC_C2, target);
-		if (dir || !replace)
+		if (in_lookup || !replace)
 			d_change_flags(target, 0, DCACHE_ENDED);
-		if (dir)
+		if (in_lookup)
 			lookup_unhash(target, &move->end);
 		move->moved = true;
 		count_add(dentry->d_dcache, COUNT_RENAMES, 1);
 		DC_PROBE_RENAME(dentry, from, to);
+	} else if (in_lookup && !replace) {
+		lookup_unhash_overtaken(target, true, &move->end);
 	} else {
 		err = -EEXIST;
 	}
 	DC_POINT(DC_C3, target);
-	if (dir)
-		dir_seq_end(dir);
+	if (in_lookup)
+		dir_seq_end(d_inode_of(to));
+	else if (was_vacant && !err)
+		in_lookup_overtake(to, &name);
 out:
 	lockref_unlock(&target->d_lockref);
 	lockref_unlock(&dentry->d_lockref);

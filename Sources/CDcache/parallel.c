@@ -21,8 +21,7 @@
  *  P2	No entry falls between the tables. One that is added goes onto its chain of the entry table
  *	before it leaves the in-lookup chain, both while the sequence is odd. A caller that missed
  *	it in both searched the first before that and the second after it, so the sequence moved
- *	between A1 and A3. Only ending by adding moves the sequence: a lookup that failed leaves
- *	nothing to be found.
+ *	between A1 and A3. A lookup that failed leaves nothing to be found, and does not move it.
  *  P3	A writer that has made the sequence odd needs bucket locks only. Callers look at the
  *	sequence before they take one, and hold it for a few instructions, so they cannot keep the
  *	writer from it.
@@ -39,6 +38,23 @@
  *	waiter compares the entry's generation, taken when the lookup began, with the directory's
  *	before it queues, and if they differ forgets the outcome and starts over. Invalidating a name
  *	makes the generation of the entry that is asked for older.
+ *  P9	What was overtaken is not hashed. Whoever ends a lookup by hashing compares the two generations
+ *	while the sequence is odd. Who invalidates the name outdates the in-lookup entry, waits until
+ *	the sequence is even, and then looks at the hashed one. Both read and write d_generation in one
+ *	step, so one comes first. If it is the invalidation, the lookup sees it. If it is the lookup, the
+ *	invalidation has read what was written while the sequence was odd, so it waits, and finds the
+ *	entry hashed. (One that is not seen in-lookup any more was seen to be less than that.) Who
+ *	invalidates the whole directory need not wait: what passed the comparison before is as stale as all
+ *	else that is hashed there.
+ *  P10	A name that this process changes is overtaken as well. Whatever hashes an entry otherwise than by
+ *	ending a lookup (d_add(), d_rehash(), d_move()) then moves the sequence, and then outdates the
+ *	lookup of that name, waiting as in P9. A lookup that is not on the chain by then sees at A3 that the
+ *	sequence moved, or found the entry at A2; so while a name has a hashed entry, any lookup of it is
+ *	overtaken, and who drops, deletes or moves that entry need not look. One that had passed the
+ *	comparison finds the name taken, which is the same. Who changes what the name of an unhashed entry
+ *	means (d_instantiate(), d_delete(), d_move()) outdates the lookup of it, too.
+ *  P11	An entry made for an answer that is known already (the stored spelling, a listing's names) is as
+ *	old as the question before it can be seen: who waits for it compares it, too.
  *
  * While an entry is in-lookup its lockref has the SLOW bit, so that every put comes by and sees
  * whether the remaining references are those of waiters only: nobody could end the lookup then.
@@ -241,7 +257,7 @@ struct dentry *in_lookup_find(struct hlist_bl_node *node, const struct dentry *p
 void in_lookup_outdate(struct dentry *parent, const struct qstr *name)
 {
 	struct hash_table *table = &parent->d_dcache->in_lookup;
-	const struct inode *dir = d_inode_of(parent);
+	struct inode *dir = d_inode_of(parent);
 	uint64_t hash = table_hash(parent, name);
 	const struct hlist_bl_head *bucket;
 	struct dentry *dentry;
@@ -259,6 +275,24 @@ void in_lookup_outdate(struct dentry *parent, const struct qstr *name)
 	if (dentry)
 		d_outdate(dentry, atomic_load_explicit(&dir->i_generation, memory_order_acquire) - 1);
 	dc_read_unlock();
+	/* P9 */
+	dir_seq_wait(dir);
+}
+
+void in_lookup_overtake(struct dentry *parent, const struct qstr *name)
+{
+	dir_seq_announce(d_inode_of(parent));
+	in_lookup_outdate(parent, name);
+}
+
+void in_lookup_outdate_of(struct dentry *dentry)
+{
+	struct qstr name;
+
+	if (is_root(dentry) || (d_flags(dentry) & DCACHE_PAR_LOOKUP))
+		return;
+	name = name_of(dentry);
+	in_lookup_outdate(d_parent_of(dentry), &name);
 }
 
 void in_lookup_begin(struct dentry *dentry, struct wait_queue_head *wq,
@@ -293,6 +327,8 @@ static struct dentry *in_lookup_alloc(struct dentry *parent, const struct qstr *
 		return dentry;
 	}
 	in_lookup_begin(dentry, wait->wq, own, nobodys ? 0 : dc_thread_id());
+	if (wait->as_old_as)
+		d_outdate(dentry, *wait->as_old_as);
 	return dentry;
 }
 
@@ -444,6 +480,30 @@ struct dentry *d_alloc_parallel(struct dentry *parent, const struct qstr *name,
 
 /* ---- ending ---- */
 
+bool lookup_overtaken(struct dentry *dentry)
+{
+	const struct inode *dir = d_inode_of(d_parent_of(dentry));
+	uint32_t generation = atomic_fetch_add_explicit(&dentry->d_generation, 0,
+							memory_order_acq_rel);
+
+	return generation != atomic_load_explicit(&dir->i_generation, memory_order_acquire);
+}
+
+bool d_lookup_overtaken(const struct dentry *dentry)
+{
+	const struct inode *dir;
+	uint32_t flags;
+	bool overtaken;
+
+	dc_read_lock();
+	/* While it is in-lookup it stays where it is; the section keeps what it leaves. */
+	dir = d_inode_of(d_parent_of(dentry));
+	overtaken = dir && d_outdated(dentry, dir);
+	flags = atomic_load_explicit(&dentry->d_flags, memory_order_acquire);
+	dc_read_unlock();
+	return (flags & DCACHE_PAR_LOOKUP) ? overtaken : (flags & DCACHE_OVERTAKEN) != 0;
+}
+
 void lookup_unhash(struct dentry *dentry, struct lookup_end *end)
 {
 	struct hash_table *table = &dentry->d_dcache->in_lookup;
@@ -462,6 +522,17 @@ void lookup_unhash(struct dentry *dentry, struct lookup_end *end)
 	d_change_flags(dentry, DCACHE_PAR_LOOKUP | DCACHE_OWN_WAIT, 0);
 	lockref_clear_bits(&dentry->d_lockref, LOCKREF_SLOW);
 	count_add(dentry->d_dcache, COUNT_LOOKUPS_ENDED, 1);
+}
+
+void lookup_unhash_overtaken(struct dentry *dentry, bool positive, struct lookup_end *end)
+{
+	/* The directory may be known completely again, while this was in-lookup: directory.c, N1. */
+	if (positive)
+		dir_lose(d_inode_of(d_parent_of(dentry)));
+	d_change_flags(dentry, 0, DCACHE_ENDED | DCACHE_OVERTAKEN);
+	lookup_unhash(dentry, end);
+	end->overtaken = true;
+	count_add(dentry->d_dcache, COUNT_OVERTAKEN, 1);
 }
 
 void lookup_wake(struct lookup_end *end, int error, struct dentry *alias)
@@ -495,7 +566,10 @@ static int lookup_end(struct dentry *dentry, int error, struct dentry *alias)
 
 	lockref_lock(&dentry->d_lockref);
 	was_in_lookup = d_flags(dentry) & DCACHE_PAR_LOOKUP;
-	if (was_in_lookup) {
+	if (was_in_lookup && (error || alias) && lookup_overtaken(dentry)) {
+		/* Nothing of it would be cached anyway. */
+		lookup_unhash_overtaken(dentry, false, &end);
+	} else if (was_in_lookup) {
 		lookup_unhash(dentry, &end);
 		if (error || alias)
 			d_change_flags(dentry, 0, DCACHE_ENDED);

@@ -13,6 +13,8 @@
  *  U2	An entry that ends its lookup is in the in-lookup table, or in the entry table, or in both,
  *	never in neither (parallel.c, P2). PAR_LOOKUP is off before HASHED is on and before the
  *	entry can be found, so nobody finds an in-lookup entry in the entry table.
+ *	One whose answer was overtaken leaves the in-lookup table for none: P9. What is hashed without
+ *	a lookup overtakes the lookup of its name: P10.
  *  U3	What can fail is done before anything is changed: after an error the entry is as it was.
  */
 #include "internal.h"
@@ -134,22 +136,23 @@ static void lock_and_list(struct dentry *dentry)
 }
 
 /*
- * Hash a locked entry, with @inode or as it is; if it is in-lookup, end that. i_lock is held.
- * Return: 0, or -EEXIST with nothing changed.
+ * Hash a locked entry, with @inode or as it is; if it is in-lookup, end that, and do not hash it if it was
+ * overtaken. i_lock is held. Return: 0; -EEXIST: not in-lookup, and the name is taken: nothing has changed.
  */
 static int hash_entry(struct dentry *dentry, struct inode *inode, struct lookup_end *end)
 {
 	struct dentry *parent = d_parent_of(dentry);
-	struct inode *dir = NULL;
+	struct inode *dir = d_inode_of(parent);
+	bool in_lookup = d_flags(dentry) & DCACHE_PAR_LOOKUP;
 	struct qstr name = name_of(dentry);
-	struct hlist_bl_head *bucket;
+	struct hlist_bl_head *bucket = NULL;
 
-	if (d_flags(dentry) & DCACHE_PAR_LOOKUP) {
-		dir = d_inode_of(parent);
+	if (in_lookup) {
 		dir_seq_begin(dir);
 		DC_POINT(DC_C1, dentry);
 	}
-	bucket = bucket_lock_vacant(parent, &name);
+	if (!in_lookup || !lookup_overtaken(dentry))
+		bucket = bucket_lock_vacant(parent, &name);
 	if (bucket) {
 		if (inode)
 			d_set_inode(dentry, inode);
@@ -163,13 +166,20 @@ static int hash_entry(struct dentry *dentry, struct inode *inode, struct lookup_
 		count_add(dentry->d_dcache, COUNT_INSERTED, 1);
 		DC_PROBE_INSERT(dentry);
 		DC_POINT(DC_C2, dentry);
-		if (dir)
+		if (in_lookup)
 			lookup_unhash(dentry, end);
+		else
+			in_lookup_overtake(parent, &name);
+	} else if (in_lookup) {
+		/* Or somebody has made the name, and is about to say so. */
+		if (inode)
+			d_set_inode(dentry, inode);
+		lookup_unhash_overtaken(dentry, inode, end);
 	}
 	DC_POINT(DC_C3, dentry);
-	if (dir)
+	if (in_lookup)
 		dir_seq_end(dir);
-	return bucket ? 0 : -EEXIST;
+	return bucket || in_lookup ? 0 : -EEXIST;
 }
 
 int d_publish(struct dentry *dentry, struct inode *inode)
@@ -196,7 +206,8 @@ int d_publish(struct dentry *dentry, struct inode *inode)
 	if (inode)
 		dc_unlock(&inode->i_lock);
 	negative_end(dentry->d_dcache, negative);
-	lookup_wake(&end, 0, NULL);
+	/* It is found nowhere: those who wait get it as it is. */
+	lookup_wake(&end, 0, end.overtaken ? dentry : NULL);
 	tables_tend(dentry->d_dcache);
 	return err;
 }
@@ -251,8 +262,10 @@ int d_instantiate(struct dentry *dentry, struct inode *inode)
 	if (!err) {
 		d_set_inode(dentry, inode);
 		/* There, and not to be found. */
-		if (!is_root(dentry) && !(d_flags(dentry) & DCACHE_HASHED))
+		if (!is_root(dentry) && !(d_flags(dentry) & DCACHE_HASHED)) {
 			dir_lose(d_inode_of(d_parent_of(dentry)));
+			in_lookup_outdate_of(dentry);
+		}
 	}
 	lockref_unlock(&dentry->d_lockref);
 	dc_unlock(&inode->i_lock);
@@ -302,6 +315,8 @@ void d_delete(struct dentry *dentry)
 	for (;;) {
 		lockref_lock(&dentry->d_lockref);
 		inode = d_inode_of(dentry);
+		if (inode && !(d_flags(dentry) & DCACHE_HASHED))
+			in_lookup_outdate_of(dentry);
 		if (!inode || lockref_count(&dentry->d_lockref) > 1)
 			break;
 		if (dc_trylock(&inode->i_lock)) {

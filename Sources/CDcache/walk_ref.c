@@ -10,8 +10,8 @@
  * that proves it (R1). What a backend answers and does not let be cached has no such number: it was
  * true when it was asked for.
  *
- *  R2	An entry that never was on its directory's list was never hashed: nobody has taken it from its
- *	place. Nothing has changed it since the backend gave it, or its number tells.
+ *  R2	An entry that never was on its directory's list, or came too late to be hashed, never was
+ *	hashed: nobody has taken it from its place. Nothing has changed it since the backend gave it, or its number tells.
  *  R3	One that bears another name (d_add_ci()), or is unhashed though it was hashed, may be the
  *	backend's answer or may have been moved or dropped since. It is asked for once more: if it is the
  *	answer again, with the number that it had before, it was the answer while it had that number.
@@ -155,7 +155,7 @@ struct dentry *walk_ask(struct walk *w, const struct qstr *name, uint32_t *seq)
 			dentry = ERR_PTR(-ECHILD);
 			break;
 		}
-		if (!(flags & (DCACHE_HASHED | DCACHE_LISTED)) ||
+		if (!(flags & (DCACHE_HASHED | DCACHE_LISTED)) || (flags & DCACHE_OVERTAKEN) ||
 		    (before.dentry == dentry && before.seq == *seq) || asked == WALK_ASKED)
 			break;
 		dput(before.dentry);

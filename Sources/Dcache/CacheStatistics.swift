@@ -39,6 +39,9 @@ public struct CacheStatistics: Sendable, Hashable, Codable {
   public var lookupsWaited: UInt64 = 0
   /// Of these, how often that lookup was the answer: calls of the backend saved.
   public var outcomesShared: UInt64 = 0
+  /// Answers that came too late to be cached, since their name or its directory was changed or
+  /// invalidated after they had been asked for.
+  public var overtaken: UInt64 = 0
   /// Entries freed to make room, or by `shrink`.
   public var evicted: UInt64 = 0
 
@@ -65,6 +68,7 @@ extension CacheStatistics {
     lookupsStarted = stats.lookups_started
     lookupsWaited = stats.lookups_waited
     outcomesShared = stats.outcomes_shared
+    overtaken = stats.overtaken
     evicted = stats.evicted
   }
 }

@@ -549,4 +549,40 @@ TEST(an_entry_on_its_way_is_at_one_of_its_names, "d_lookup d_alloc_parallel")
 	tree_end(&tree);
 }
 
+static void *call_exchange(void *arg)
+{
+	struct splice_call *call = arg;
+
+	CHECK_EQ(d_exchange(call->alias, call->target), 0);
+	return NULL;
+}
+
+/* Nothing of that is announced by the directory's sequence: both names have had entries all the time. */
+TEST(an_entry_that_is_exchanged_is_at_one_of_its_names, "d_exchange d_alloc_parallel")
+{
+	struct tree tree = tree_begin(NULL, NULL);
+	struct dentry *one = tree_add(&tree, tree.root, NAME("one"), INODE_REGULAR);
+	struct dentry *two = tree_add(&tree, tree.root, NAME("two"), INODE_REGULAR);
+	struct splice_call exchange = { one, two };
+	uint32_t before = dir_seq_read(d_inode(tree.root));
+	struct asker asker = { 0 };
+	struct gate between = { 0 };
+	pthread_t thread;
+
+	gate_arm(&between, DC_M1, one, 1);
+	thread = test_thread(call_exchange, &exchange);
+	CHECK(gate_wait(&between, 1));
+	asker_start(&asker, tree.root, NAME("one"));
+	test_sleep_ms(20);
+	CHECK(!atomic_load(&asker.done));
+	gate_open(&between);
+	test_join(thread);
+	CHECK(asker_join(&asker) == two && !asker.owned);
+	CHECK_EQ(dir_seq_read(d_inode(tree.root)), before);
+	dput(asker.result);
+	dput(two);
+	dput(one);
+	tree_end(&tree);
+}
+
 #endif /* DCACHE_DEBUG */

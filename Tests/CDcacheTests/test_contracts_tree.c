@@ -110,9 +110,10 @@ TEST(an_in_lookup_entry_that_is_listed_is_not_visited, "d_walk d_add")
 	DECLARE_WAIT_QUEUE_HEAD_ONSTACK(wq);
 	struct dentry *in_lookup = d_alloc_parallel(f.other, NAME("cold"), &wq);
 
-	/* Somebody who keeps no order has hashed the name. */
-	dput(tree_add(&f.tree, f.other, NAME("cold"), 0));
-	CHECK_EQ(d_add(in_lookup, NULL), -EEXIST);
+	/* A directory that has another entry is refused when it is listed already. */
+	ihold(d_inode(f.dir));
+	CHECK_EQ(d_add(in_lookup, d_inode(f.dir)), -EEXIST);
+	dput(tree_add(&f.tree, f.other, NAME("warm"), 0));
 	CHECK(d_flags(in_lookup) & DCACHE_LISTED);
 	CHECK_EQ(d_walk(f.other, visit, &visits), 0);
 	CHECK(visits.nr == 2 && position(&visits, in_lookup) < 0);

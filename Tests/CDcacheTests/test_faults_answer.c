@@ -105,29 +105,59 @@ TEST(an_answer_comes_after_its_directory_was_moved, "faults H10 d_add d_splice_a
 		answer_after_a_move(way);
 }
 
-/* Somebody made the name without the directory's lock. The owner is told, and still is the owner. */
-TEST(an_answer_comes_after_somebody_else_made_the_name, "faults H13 H22 d_add d_splice_alias")
+/* What an answer is, in all ways in which there may be one. */
+static struct dentry *answer_late(struct tree *tree, struct dentry *dentry, int way,
+				  struct dentry *elsewhere)
+{
+	struct dentry *answer;
+
+	switch (way) {
+	case 0:
+		CHECK_EQ(d_add(dentry, NULL), 0);
+		break;
+	case 1:
+		CHECK_EQ(d_add(dentry, tree_inode(tree->dc, INODE_REGULAR)), 0);
+		break;
+	case 2:
+		CHECK(!d_splice_alias(tree_inode(tree->dc, INODE_DIRECTORY), dentry));
+		break;
+	case 3:
+		ihold(d_inode(elsewhere));
+		answer = d_splice_alias(d_inode(elsewhere), dentry);
+		CHECK(answer == elsewhere && d_parent(answer) == tree->root);
+		dput(answer);
+		return elsewhere;
+	default:
+		answer = d_add_ci(dentry, tree_inode(tree->dc, INODE_REGULAR), COLD);
+		CHECK(answer == dentry);
+		dput(answer);
+	}
+	CHECK_EQ(d_is_positive(dentry), way != 0);
+	return dentry;
+}
+
+/* Somebody made the name without the directory's lock: that stands, and is found from then on. Those who
+ * have waited since before get what was answered. */
+static void answer_after_a_creation(int way)
 {
 	struct tree tree = tree_begin(NULL, NULL);
 	DECLARE_WAIT_QUEUE_HEAD_ONSTACK(wq);
 	struct dentry *dentry = d_alloc_parallel(tree.root, COLD, &wq);
 	struct dentry *elsewhere = tree_add(&tree, tree.root, NAME("elsewhere"), INODE_DIRECTORY);
-	struct inode *dir = d_inode(elsewhere);
 	struct asker crowd[CROWD];
-	struct dentry *made;
+	struct dentry *made, *answer;
 
 	start_crowd(crowd, CROWD, tree.root, COLD);
 	parked(dentry, CROWD);
 	made = tree_add(&tree, tree.root, COLD, INODE_REGULAR);
-	CHECK_EQ(d_add(dentry, NULL), -EEXIST);
-	CHECK_EQ(d_add(dentry, tree_inode(tree.dc, INODE_REGULAR)), -EEXIST);
-	CHECK_ERR(d_splice_alias(tree_inode(tree.dc, INODE_REGULAR), dentry), -EEXIST);
-	ihold(dir);
-	CHECK_ERR(d_splice_alias(dir, dentry), -EEXIST);
-	CHECK_ERR(d_add_ci(dentry, tree_inode(tree.dc, INODE_REGULAR), COLD), -EEXIST);
-	CHECK(d_in_lookup(dentry) && test_nr_waiters(dentry) == CROWD);
-	CHECK_EQ(d_lookup_redirect(dentry, made), 0);
-	CHECK_EQ(join_crowd(crowd, CROWD, made), 0);
+	CHECK(d_lookup_overtaken(dentry));
+	answer = answer_late(&tree, dentry, way, elsewhere);
+	CHECK(!d_in_lookup(dentry) && d_unhashed(dentry) && d_lookup_overtaken(dentry));
+	CHECK_EQ(join_crowd(crowd, CROWD, answer), 0);
+	CHECK_EQ(tree_stats(&tree).overtaken, 1);
+	CHECK_EQ(d_rehash(dentry), -EINVAL);
+	CHECK(d_lookup(tree.root, COLD) == made);
+	dput(made);
 	CHECK_EQ(d_count(made), 1);
 	dput(made);
 	dput(elsewhere);
@@ -135,7 +165,16 @@ TEST(an_answer_comes_after_somebody_else_made_the_name, "faults H13 H22 d_add d_
 	tree_end(&tree);
 }
 
-/* The name came and went while it was asked for: nothing of that is in the way. */
+TEST(an_answer_comes_after_somebody_else_made_the_name,
+     "faults H13 H22 d_add d_splice_alias d_add_ci d_lookup_overtaken")
+{
+	int way;
+
+	for (way = 0; way < 5; way++)
+		answer_after_a_creation(way);
+}
+
+/* The name came and went while it was asked for: that is another time than that of the question. */
 TEST(an_answer_comes_after_the_name_came_and_went, "faults H22 d_add d_drop")
 {
 	struct tree tree = tree_begin(NULL, NULL);
@@ -143,6 +182,7 @@ TEST(an_answer_comes_after_the_name_came_and_went, "faults H22 d_add d_drop")
 	struct dentry *dentry = d_alloc_parallel(tree.root, COLD, &wq);
 	struct dentry *made = tree_add(&tree, tree.root, COLD, INODE_REGULAR);
 	struct asker asker = { 0 };
+	struct dentry *answer;
 
 	d_drop(made);
 	/* An in-lookup entry is not hashed: there is nothing to drop, and waiters stay. */
@@ -152,9 +192,12 @@ TEST(an_answer_comes_after_the_name_came_and_went, "faults H22 d_add d_drop")
 	CHECK_EQ(d_rehash(dentry), -EBUSY);
 	CHECK(d_in_lookup(dentry) && test_nr_waiters(dentry) == 1);
 	CHECK_EQ(d_add(dentry, NULL), 0);
-	CHECK(asker_join(&asker) == dentry);
-	CHECK_EQ(d_rehash(made), -EEXIST);
-	dput(dentry);
+	/* Who came after that asks anew. */
+	answer = asker_join(&asker);
+	CHECK(asker.owned && answer != dentry);
+	CHECK(d_unhashed(dentry) && d_lookup_overtaken(dentry));
+	CHECK_EQ(d_rehash(made), 0);
+	dput(answer);
 	dput(dentry);
 	dput(made);
 	tree_end(&tree);

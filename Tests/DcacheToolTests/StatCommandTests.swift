@@ -41,6 +41,7 @@ struct StatCommandTests {
     #expect(counters.overLimit == 0)
     #expect(counters.lookupsStarted >= 8)
     #expect(counters.outcomesShared <= counters.lookupsWaited)
+    #expect(counters.overtaken == 0)
     #expect(counters.buckets >= 1024)
     #expect(counters.inLookupBuckets >= 64)
     #expect(counters.bytes > 0)
@@ -54,8 +55,8 @@ struct StatCommandTests {
       .map { line in String(line.split(separator: "\"")[1]) }
     let counters = [
       "buckets", "bytes", "entries", "evicted", "inLookup", "inLookupBuckets", "inodes", "inserted",
-      "lookupsStarted", "lookupsWaited", "negatives", "outcomesShared", "overLimit", "pendingBytes",
-      "pendingFrees", "renames", "resizes", "unused",
+      "lookupsStarted", "lookupsWaited", "negatives", "outcomesShared", "overLimit", "overtaken",
+      "pendingBytes", "pendingFrees", "renames", "resizes", "unused",
     ]
     #expect(keys == ["counters"] + counters + ["directory", "maxEntries", "paths", "threads"])
     let words = StatHelp.discussion.split { !$0.isLetter && !$0.isNumber }.map(String.init)

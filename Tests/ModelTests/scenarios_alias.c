@@ -117,7 +117,7 @@ static void look_up_still(void)
 	dput(dentry);
 }
 
-/* Onto an entry that is not in-lookup: the directory's sequence does not move. */
+/* Onto an entry that is not in-lookup: the directory's sequence moves when all is done. */
 static void splice_onto_plain(void)
 {
 	atomic_fetch_add_explicit(&world.asked, 1, memory_order_relaxed);

@@ -64,6 +64,13 @@ static void setup_complete_without(void)
 	setup_complete(0);
 }
 
+/* The name is invalidated meanwhile. */
+static void setup_complete_until_then(void)
+{
+	setup_complete(0);
+	world.overtaking = true;
+}
+
 static void setup_exists(void)
 {
 	setup_truth(1);
@@ -72,6 +79,7 @@ static void setup_exists(void)
 static void setup_absent(void)
 {
 	setup_truth(0);
+	world.overtaking = true;
 }
 
 static void resolve(void)
@@ -356,7 +364,7 @@ SCENARIO(children_invalidated_and_two_lookups) = {
 SCENARIO(children_of_a_complete_directory_invalidated) = {
 	.covers = "H22 N4 F2",
 	.threads = 2,
-	.setup = setup_complete_without,
+	.setup = setup_complete_until_then,
 	.run = { resolve, appear_and_invalidate_children },
 	.finish = finish_positive,
 };
@@ -380,7 +388,7 @@ SCENARIO(a_name_invalidated_and_two_lookups) = {
 SCENARIO(a_name_of_a_complete_directory_invalidated) = {
 	.covers = "H22 N4",
 	.threads = 2,
-	.setup = setup_complete_without,
+	.setup = setup_complete_until_then,
 	.run = { resolve, appear_and_invalidate_name },
 	.finish = finish_positive,
 };

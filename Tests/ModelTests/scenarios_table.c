@@ -542,6 +542,12 @@ SCENARIO(a_waiter_while_the_in_lookup_bucket_is_moved) = {
 	.finish = finish_begun,
 };
 
+static void setup_in_lookup_until_then(void)
+{
+	setup_in_lookup();
+	world.overtaking = true;
+}
+
 /* What is asked for is invalidated: the answer is from before that. */
 static void invalidate_begun(void)
 {
@@ -551,14 +557,14 @@ static void invalidate_begun(void)
 static void finish_outdated(void)
 {
 	end_begun();
-	MODEL_CHECK(d_is_stale(begun_entry));
+	MODEL_CHECK(d_is_stale(begun_entry) && d_lookup_overtaken(begun_entry));
 	finish_begun();
 }
 
 SCENARIO(a_name_invalidated_while_the_in_lookup_bucket_is_moved) = {
 	.covers = "F5 T1",
 	.threads = 2,
-	.setup = setup_in_lookup,
+	.setup = setup_in_lookup_until_then,
 	.run = { tend_in_lookup, invalidate_begun },
 	.finish = finish_outdated,
 };

@@ -364,6 +364,13 @@ static void setup_asking(void)
 	a = b = late = NULL;
 }
 
+/* What the walk asks for may be made meanwhile. */
+static void setup_asking_until_then(void)
+{
+	setup_asking();
+	world.overtaking = true;
+}
+
 static void setup_evicting(void)
 {
 	setup_asking();
@@ -440,7 +447,7 @@ static void walk_to_what_was_dropped(void)
 SCENARIO(a_walk_to_an_answer_that_is_dropped) = {
 	.covers = "H22 H46",
 	.threads = 2,
-	.setup = setup_asking,
+	.setup = setup_asking_until_then,
 	.run = { drop_and_fill, walk_to_what_was_dropped },
 	.finish = finish_b,
 };

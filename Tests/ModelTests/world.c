@@ -44,6 +44,7 @@ void world_setup_limited(size_t max_entries, size_t max_negatives)
 	atomic_init(&world.asked, 0);
 	atomic_init(&world.succeeded, 0);
 	world.dir = world.entry = world.owned = NULL;
+	world.overtaking = false;
 	for (i = 0; i < MODEL_MAX_THREADS; i++) {
 		world.result[i] = 0;
 		world.found[i] = NULL;
@@ -130,6 +131,7 @@ void world_finish(void)
 
 	dcache_get_stats(world.dc, &stats);
 	MODEL_CHECK(stats.in_lookup == 0);
+	MODEL_CHECK(stats.overtaken == 0 || world.overtaking);
 	dput(world.dir);
 	dput(world.root);
 	MODEL_CHECK(!dcache_destroy(world.dc));

@@ -24,6 +24,7 @@ struct world {
 	struct wait_queue_head wq;
 	_Atomic int asked;		/* times that a thread became an owner */
 	_Atomic int succeeded;
+	bool overtaking;		/* something changes a name while it may be asked for */
 	long result[MODEL_MAX_THREADS];
 	struct dentry *found[MODEL_MAX_THREADS];
 };

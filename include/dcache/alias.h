@@ -20,9 +20,10 @@ DCACHE_BEGIN_DECLS
  *
  * If @inode is a directory that has an entry already (hashed, unhashed or disconnected), that
  * entry takes @dentry's place in the tree and is returned, referenced; @dentry stays negative and
- * unhashed and stops being in-lookup: its waiters get the entry. Otherwise as d_add().
+ * unhashed and stops being in-lookup: its waiters get the entry. Otherwise as d_add(). If the lookup was
+ * overtaken (d_lookup_overtaken()) such an entry is returned all the same, but stays where it is.
  *
- * Return: NULL: @dentry is now the entry; or the entry that took its place, referenced; or
+ * Return: NULL: @dentry is now the entry; or the directory's other entry, referenced; or
  * ERR_PTR: -ELOOP: that entry is an ancestor of @dentry; -ESTALE: the locks that moving it from
  * another directory needs cannot be had without waiting; -EOVERFLOW: that entry has 2^30 references; what
  * d_add() says. After an error an in-lookup entry still is, and still the caller's.
@@ -42,7 +43,8 @@ DCACHE_API struct dentry *d_splice_alias(struct inode *inode, struct dentry *den
  * that entry is returned; a negative one is out of date and replaced. If somebody else is asking
  * for the stored spelling this call waits for the answer. If @name equals @dentry's own name by
  * the directory's compare, @inode is spliced onto @dentry itself, which is returned with one more
- * reference.
+ * reference. What was found is as old as the lookup of @dentry: if that was overtaken, the stored spelling is
+ * not cached either, and the entry returned is unhashed.
  *
  * Return: the entry of the stored spelling, referenced (a directory's that was cached elsewhere is
  * moved there); or ERR_PTR: -EDEADLK: waiting would close a cycle of d_add_ci() calls, or the

@@ -109,7 +109,10 @@ DCACHE_API void d_set_d_op(struct dentry *dentry, const struct dentry_operations
  * @inode:  consumed. NULL makes the entry a hashed negative; an error pointer is returned.
  *
  * If @dentry is in-lookup this ends the lookup: waiters get @dentry. Nobody looking for the name
- * finds it neither hashed nor in-lookup meanwhile.
+ * finds it neither hashed nor in-lookup meanwhile. An answer that was overtaken (d_lookup_overtaken()) is
+ * not hashed: @dentry is what was answered, unhashed for good, and who asked in time gets it so. One that is
+ * not in-lookup overtakes the lookup of its name that is under way, as what makes a name known to be there
+ * or gone does: d_add(), d_rehash(), d_instantiate(), d_delete(), d_move() and d_exchange().
  *
  * Return: 0; -EEXIST: @dentry is already hashed, its name is already hashed in that directory, or
  * @inode is a directory that has an entry already (see d_splice_alias()); -EINVAL: @dentry is a
@@ -145,7 +148,9 @@ DCACHE_API int d_rehash(struct dentry *dentry);
  * d_delete - the name was removed.
  *
  * If the caller's is the only reference the entry becomes negative and lets go of its inode, and
- * stays hashed if it was; otherwise it is only unhashed, and the other holders keep a positive entry.
+ * stays hashed if it was; otherwise it is only unhashed, and the other holders keep a positive entry. A
+ * lookup of the name that is under way is overtaken. If @dentry was unhashed already another entry may bear
+ * the name by now, which is not touched: where nobody keeps lookups out, d_invalidate_name().
  * Context: may sleep (the inode's evict may run); not in a read section.
  */
 DCACHE_API void d_delete(struct dentry *dentry);

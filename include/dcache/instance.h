@@ -71,6 +71,8 @@ struct dcache_stats {
 	uint64_t lookups_started;	/**< times d_alloc_parallel() gave a caller a new entry */
 	uint64_t lookups_waited;	/**< times a caller waited for another's lookup */
 	uint64_t outcomes_shared;	/**< of these, answered by that lookup: calls saved */
+	uint64_t overtaken;		/**< outcomes that came too late to be cached, see
+					 *   d_lookup_overtaken() */
 	uint64_t evicted;		/**< entries freed to make room, or by shrink_dcache() */
 };
 

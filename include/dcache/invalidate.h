@@ -10,7 +10,8 @@
  * callers ask d_is_stale() or d_revalidate().
  *
  * A lookup that begins after an invalidation, of its name or its directory's children, does not take
- * what another finds that began before; and what that one finds is stale. A root is never stale.
+ * what another finds that began before; and what that one finds is not cached (d_lookup_overtaken()). A root
+ * is never stale.
  */
 #ifndef DCACHE_INVALIDATE_H
 #define DCACHE_INVALIDATE_H
@@ -56,7 +57,7 @@ DCACHE_API int d_invalidate_inode(struct inode *inode);
 /**
  * d_invalidate_name - what is cached of a name is no longer true, positive or negative.
  *
- * Nor is what is being found by a lookup that is under way. A complete directory is not complete any
+ * Nor is what is being found by a lookup that is under way, which will not be cached. A complete directory is not complete any
  * more, since the name may exist now.
  * Return: 0, also if nothing is cached; -ENOENT (negative parent), -ENOTDIR; -EINVAL, -ENAMETOOLONG: no
  * name; -EOVERFLOW: the entry has 2^30 references; what d_hash or d_invalidate() says.
@@ -67,7 +68,7 @@ DCACHE_API int d_invalidate_name(struct dentry *parent, const struct qstr *name)
 /**
  * d_invalidate_children - nothing cached of a directory's names is known to be true any more: its
  * generation changes. Takes the same short time however many there are; each is found stale when it is
- * next looked up. A lookup that is under way was begun in the old generation: so is what it finds.
+ * next looked up. A lookup that is under way was begun in the old generation: what it finds is not cached.
  * Return: 0, -ENOENT (negative), -ENOTDIR. Context: any.
  */
 DCACHE_API int d_invalidate_children(struct dentry *dir);

@@ -21,6 +21,9 @@ DCACHE_BEGIN_DECLS
  * A hit costs no lock of the directory and allocates nothing. A hit that d_revalidate rejects is
  * dropped and asked for again.
  *
+ * The answer was true at some moment of this call. If it was overtaken (d_lookup_overtaken()) it is an entry
+ * that is not cached, and the next call asks anew.
+ *
  * Return: an entry, referenced, positive or negative; or ERR_PTR: the backend's error; -ENOENT
  * (negative parent); -ENOTDIR; -EINVAL, -ENAMETOOLONG (bad name); -EOPNOTSUPP: the directory has
  * no lookup operation; -ENOMEM; -EOVERFLOW, -EDEADLK: as d_alloc_parallel(); what d_hash and

@@ -19,6 +19,12 @@
  * change; there is at most one of a (directory, name), and no hashed one. It stops being in-lookup
  * by exactly one of: d_add(), d_splice_alias(), d_lookup_done(), d_lookup_fail(),
  * d_lookup_redirect().
+ *
+ * An answer may come too late: its name, or its directory, was invalidated while the backend was asked, or
+ * this process made, removed or renamed something of that name. What was answered is then not hashed, and
+ * not given to anybody who asked after the change; who asked before it gets it. A lookup of another name is
+ * not concerned. No directory's lock is needed for this: owners may end their lookups from any thread, in
+ * any order, holding nothing. See d_lookup_overtaken().
  */
 #ifndef DCACHE_PARALLEL_H
 #define DCACHE_PARALLEL_H
@@ -39,8 +45,8 @@ DCACHE_BEGIN_DECLS
  *
  * If the name is hashed, that entry is returned (positive or negative; revalidating it is the
  * caller's). If somebody is asking for it, the call waits, and returns what that lookup ended
- * with: the entry, the error, or the other entry that the name turned out to be. If it ended
- * without any, or too early for this caller to have queued, the call starts over. Otherwise the
+ * with: the entry (unhashed, if the answer was overtaken after this call began), the error, or the other
+ * entry that the name turned out to be. If it ended without any, or too early for this caller to have queued, the call starts over. Otherwise the
  * caller becomes the owner of a new entry: d_in_lookup() tells. Nothing is allocated unless a new
  * entry is needed.
  *
@@ -101,6 +107,21 @@ DCACHE_API int d_lookup_redirect(struct dentry *dentry, struct dentry *alias);
  * not in-lookup. Context: as d_drop().
  */
 DCACHE_API void d_lookup_detach(struct dentry *dentry);
+
+/**
+ * d_lookup_overtaken - does, or did, the answer of this lookup come too late to be cached?
+ * @dentry: in-lookup, or was; of the caller's, who is or was the owner, or one who waited.
+ *
+ * While it is in-lookup: its name or its directory has been changed since the lookup began, and nothing
+ * that it ends with will be cached, not even what the backend says from now on. An owner may leave off and
+ * end it by d_lookup_done(): then somebody else begins anew, as everybody who came after the change does
+ * anyway. Once true it stays so. Afterwards: the lookup ended with an answer, an error or another entry, and
+ * that came too late: the entry is unhashed for good. (A directory's, if a later lookup finds that
+ * directory, is put in its place then, and was not too late any more.) False if it was hashed, or ended
+ * without anything.
+ * Context: any.
+ */
+DCACHE_API bool d_lookup_overtaken(const struct dentry *dentry);
 
 DCACHE_END_DECLS
 

@@ -19,7 +19,9 @@ DCACHE_BEGIN_DECLS
  * @dentry: hashed or not; hashed afterwards. What is below it goes with it.
  * @target: hashed or not, in-lookup or not, positive or negative; unhashed afterwards, and otherwise
  *	    as it was: its own parent and name, its inode. If it was in-lookup that ends, and waiters
- *	    get @dentry.
+ *	    get @dentry, which is stale if that lookup was overtaken.
+ *
+ * Lookups of either name that are under way are overtaken (d_lookup_overtaken()).
  *
  * The caller, a filesystem whose store has done the rename, holds both directories' inode_lock(), or
  * sees to it otherwise that nobody publishes those names meanwhile.

@@ -11,6 +11,7 @@ enum StatHelp {
 
     JSON: one object: directory, paths, threads, maxEntries, as of `resolve`; counters: entries, \
     negatives, unused, inLookup, inodes, pendingFrees, pendingBytes, bytes, overLimit, buckets, \
-    inLookupBuckets, inserted, renames, resizes, lookupsStarted, lookupsWaited, outcomesShared, evicted.
+    inLookupBuckets, inserted, renames, resizes, lookupsStarted, lookupsWaited, outcomesShared, \
+    overtaken, evicted.
     """
 }

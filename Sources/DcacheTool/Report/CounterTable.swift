@@ -42,6 +42,7 @@ struct CounterTable {
       ("lookups started", \.lookupsStarted),
       ("lookups waited for", \.lookupsWaited),
       ("  answered by waiting", \.outcomesShared),
+      ("answered too late", \.overtaken),
     ]
 
   private func line(_ label: String, _ value: UInt64) -> String {
