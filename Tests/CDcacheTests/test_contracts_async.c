@@ -85,19 +85,11 @@ TEST(a_thread_waits_for_what_it_asks_for_itself, "d_alloc_parallel_async")
 	tree_end(&tree);
 }
 
-enum way {
-	ADD_POSITIVE,
-	ADD_NEGATIVE,
-	FAIL,
-	REDIRECT,
-	GIVE_UP,
-	SPLICE,
-	END_WITH_ITSELF,
-	NR_WAYS
-};
+enum way { ADD_POSITIVE, ADD_NEGATIVE, FAIL, REDIRECT, GIVE_UP, SPLICE, END_WITH_ITSELF, NR_WAYS };
 
 /* End @dentry's lookup. Return: what those who wait are to be told. */
-static struct dentry *end(struct tree *tree, struct dentry *dentry, struct dentry *dir, enum way way)
+static struct dentry *end(struct tree *tree, struct dentry *dentry, struct dentry *dir,
+			  enum way way)
 {
 	struct dentry *alias;
 
@@ -136,7 +128,8 @@ TEST(a_waiter_is_told_the_outcome, "d_alloc_parallel_async H17")
 	for (way = 0; way < NR_WAYS; way++) {
 		for (outdated = 0; outdated < 2; outdated++) {
 			struct tree tree = tree_begin(NULL, NULL);
-			struct dentry *dir = tree_add(&tree, tree.root, NAME("dir"), INODE_DIRECTORY);
+			struct dentry *dir = tree_add(&tree, tree.root, NAME("dir"),
+						      INODE_DIRECTORY);
 			struct dentry *dentry = d_alloc_parallel(tree.root, COLD, NULL);
 			struct request early, late;
 			struct dentry *expected;
@@ -188,7 +181,8 @@ TEST(an_answer_that_is_unhashed_at_once_is_one, "d_alloc_parallel_async")
 	tree_end(&tree);
 }
 
-TEST(a_name_that_cannot_be_asked_for, "d_alloc_parallel_async d_alloc_noblock d_alloc_parallel_until")
+TEST(a_name_that_cannot_be_asked_for,
+     "d_alloc_parallel_async d_alloc_noblock d_alloc_parallel_until")
 {
 	struct tree tree = tree_begin(NULL, NULL);
 	struct dentry *file = tree_add(&tree, tree.root, NAME("file"), INODE_REGULAR);
@@ -431,7 +425,8 @@ TEST(ends_in_funcs_do_not_nest, "d_waiter_func")
 	int i;
 
 	for (i = 0; i < CHAIN; i++) {
-		struct qstr qstr = QSTR_INIT(name, (uint32_t)snprintf(name, sizeof(name), "n%d", i));
+		struct qstr qstr = QSTR_INIT(name,
+					     (uint32_t)snprintf(name, sizeof(name), "n%d", i));
 
 		dentries[i] = d_alloc_parallel(tree.root, &qstr, NULL);
 		links[i].waiter.func = end_the_next;

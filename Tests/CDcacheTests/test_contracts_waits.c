@@ -107,8 +107,8 @@ TEST(what_needs_no_waiting_is_done, "d_alloc_noblock")
 	memset(name, 'n', sizeof(name));
 	for (i = 0; i < 2; i++) {
 		for (own = 0; own < 2; own++) {
-			struct dentry *dentry =
-				d_alloc_noblock(tree.root, names[i], own ? NULL : &wq);
+			struct dentry *dentry = d_alloc_noblock(tree.root, names[i],
+								own ? NULL : &wq);
 
 			CHECK(d_in_lookup(dentry));
 			CHECK_EQ(tree_stats(&tree).in_lookup, 1);
@@ -196,7 +196,7 @@ static void count_eviction(struct inode *inode)
 
 static const struct inode_operations evicting_ops = { .evict = count_eviction };
 
-TEST(room_is_made_by_the_instances_thread, "d_alloc_noblock H44")
+TEST(room_is_made_by_the_instances_thread, "d_alloc_noblock dcache_limits")
 {
 	struct dcache_options opts = DCACHE_OPTIONS_INIT;
 	struct tree tree;
@@ -207,14 +207,15 @@ TEST(room_is_made_by_the_instances_thread, "d_alloc_noblock H44")
 	opts.max_entries = 20;
 	tree = tree_begin(&opts, NULL);
 	for (i = 0; i < 200; i++) {
-		struct qstr qstr = QSTR_INIT(name, (uint32_t)snprintf(name, sizeof(name), "n%d", i));
+		struct qstr qstr = QSTR_INIT(name,
+					     (uint32_t)snprintf(name, sizeof(name), "n%d", i));
 
 		in_noblock = true;
 		dentry = d_alloc_noblock(tree.root, &qstr, NULL);
 		in_noblock = false;
 		CHECK(d_in_lookup(dentry));
-		CHECK_EQ(d_add(dentry, new_inode(tree.dc, (uint64_t)i, INODE_REGULAR, &evicting_ops,
-						 NULL)),
+		CHECK_EQ(d_add(dentry,
+			       new_inode(tree.dc, (uint64_t)i, INODE_REGULAR, &evicting_ops, NULL)),
 			 0);
 		dput(dentry);
 	}

@@ -371,8 +371,7 @@ TEST(waiters_of_every_kind_whose_owner_is_gone, "H11 H21")
 	struct tree tree = tree_begin(NULL, NULL);
 	struct asker asker = { 0 };
 	struct request requests[3];
-	struct dentry *dentry =
-		d_alloc_parallel_async(tree.root, COLD, &requests[0].waiter);
+	struct dentry *dentry = d_alloc_parallel_async(tree.root, COLD, &requests[0].waiter);
 	int i;
 
 	for (i = 0; i < 3; i++)
@@ -384,7 +383,7 @@ TEST(waiters_of_every_kind_whose_owner_is_gone, "H11 H21")
 	dput(dentry);
 	for (i = 0; i < 3; i++) {
 		CHECK_EQ(requests[i].calls, i != 1);
-		CHECK(!requests[i].result);
+		CHECK(i == 1 || !requests[i].result);
 	}
 	/* The one that slept has begun anew. */
 	dput(asker_join(&asker));

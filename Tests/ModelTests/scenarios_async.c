@@ -485,7 +485,7 @@ static void move_the_neighbour(void)
 }
 
 SCENARIO(not_blocking_while_a_neighbour_moves) = {
-	.covers = "H25",
+	.covers = "H46",
 	.threads = 2,
 	.setup = setup_neighbour,
 	.run = { move_the_neighbour, find_without_blocking },
@@ -512,7 +512,7 @@ static void try_once(void)
 }
 
 SCENARIO(not_blocking_while_it_goes) = {
-	.covers = "H16 H19",
+	.covers = "H16",
 	.threads = 2,
 	.setup = setup_negative,
 	.run = { drop_it, try_once },
