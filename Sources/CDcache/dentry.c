@@ -375,12 +375,29 @@ static struct dentry *kill(struct dentry *dentry)
 }
 
 /*
+ * d_lock is held. If the caller is to put the last reference to an in-lookup entry, those of waiters aside,
+ * nobody could end that lookup: end it, which releases the lock.
+ */
+static bool end_abandoned(struct dentry *dentry)
+{
+	struct lookup_end end;
+
+	if (!(d_flags(dentry) & DCACHE_PAR_LOOKUP) ||
+	    lockref_count(&dentry->d_lockref) - 1 != (int32_t)dentry->d_nr_waiters)
+		return false;
+	DC_RULE("dput: an in-lookup entry is ended before its last put", false);
+	lookup_unhash(dentry, &end);
+	lockref_unlock(&dentry->d_lockref);
+	lookup_wake(&end, 0, NULL);
+	return true;
+}
+
+/*
  * Give back a reference where the lockref word alone does not decide. *@killed: it was the last, and the
  * entry is gone. Return: as kill().
  */
 static struct dentry *put_slow(struct dentry *dentry, enum put_how how, bool *killed)
 {
-	struct lookup_end end;
 	struct inode *locked = NULL; /* its i_lock, and a reference of our own */
 	struct dentry *parent = NULL;
 	struct inode *inode;
@@ -389,14 +406,8 @@ static struct dentry *put_slow(struct dentry *dentry, enum put_how how, bool *ki
 	for (;;) {
 		lockref_lock(&dentry->d_lockref);
 		DC_RULE("dput: the entry is referenced", lockref_count(&dentry->d_lockref) > 0);
-		if ((d_flags(dentry) & DCACHE_PAR_LOOKUP) &&
-		    lockref_count(&dentry->d_lockref) - 1 == (int32_t)dentry->d_nr_waiters) {
-			DC_RULE("dput: an in-lookup entry is ended before its last put", false);
-			lookup_unhash(dentry, &end);
-			lockref_unlock(&dentry->d_lockref);
-			lookup_wake(&end, 0, NULL);
+		if (end_abandoned(dentry))
 			continue;
-		}
 		if (lockref_count(&dentry->d_lockref) > 1 || retain(dentry, how)) {
 			lockref_put_locked(&dentry->d_lockref);
 			lockref_unlock(&dentry->d_lockref);
@@ -428,14 +439,37 @@ static struct dentry *put_slow(struct dentry *dentry, enum put_how how, bool *ki
 	return parent;
 }
 
-void dput(struct dentry *dentry)
+struct dentry *dput_step(struct dentry *dentry)
 {
 	bool killed;
 
+	return lockref_put_fast(&dentry->d_lockref) ? NULL : put_slow(dentry, PUT, &killed);
+}
+
+void dput(struct dentry *dentry)
+{
 	if (IS_ERR(dentry))
 		return;
-	while (dentry && !lockref_put_fast(&dentry->d_lockref))
-		dentry = put_slow(dentry, PUT, &killed);
+	while (dentry)
+		dentry = dput_step(dentry);
+}
+
+bool dput_if_harmless(struct dentry *dentry)
+{
+	bool harmless;
+
+	do {
+		lockref_lock(&dentry->d_lockref);
+		DC_RULE("dput: the entry is referenced", lockref_count(&dentry->d_lockref) > 0);
+	} while (end_abandoned(dentry));
+	harmless = lockref_count(&dentry->d_lockref) > 1 ||
+		   (!(d_flags(dentry) & DCACHE_OP_DELETE) && retain(dentry, PUT));
+	if (harmless)
+		lockref_put_locked(&dentry->d_lockref);
+	else if (d_flags(dentry) & DCACHE_LRU_LIST)
+		d_lru_del(dentry);
+	lockref_unlock(&dentry->d_lockref);
+	return harmless;
 }
 
 void dput_quietly(struct dentry *dentry)

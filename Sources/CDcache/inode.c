@@ -112,6 +112,20 @@ static void inode_free(struct reclaim_head *head)
 	dc_free(inode);
 }
 
+bool iput_unless_last(struct inode *inode)
+{
+	uint32_t count = atomic_load_explicit(&inode->i_count, memory_order_relaxed);
+
+	DC_RULE("iput: the inode is referenced", count > 0);
+	while (count > 1) {
+		if (atomic_compare_exchange_strong_explicit(&inode->i_count, &count, count - 1,
+							    memory_order_release,
+							    memory_order_relaxed))
+			return true;
+	}
+	return false;
+}
+
 void iput(struct inode *inode)
 {
 	struct dcache *dc;

@@ -5,7 +5,8 @@
  * dcache_destroy() is for one that nobody uses any more: everything unused is freed through the
  * LRU, and if nothing is left the instance's thread is ended and the memory given back.
  *
- * What d_invalidate_deferred() left to the thread holds references: dcache_destroy() does it first.
+ * What d_invalidate_deferred() and deferred puts left to the thread holds references: dcache_destroy() does
+ * it first.
  *
  * dcache_release() leaves that to the instance's thread. "dying" makes the last put of an entry free
  * it; what had been kept before is freed by the thread, and again from time to time, since an entry
@@ -126,6 +127,7 @@ int dcache_create(const struct dcache_options *opts, struct dcache **out)
 	dc_lock_init(&dc->psi_lock);
 	lru_init(dc);
 	deferred_init(&dc->deferred);
+	puts_init(dc);
 	dc->reclaim.work = instance_work;
 	if (table_init(&dc->entries, dc, log2_of(opts->hash_buckets, DEFAULT_ENTRIES), MAX_ENTRIES,
 		       entries_hash) ||
@@ -161,7 +163,7 @@ int dcache_destroy(struct dcache *dc)
 		deferred_barrier(&dc->deferred);
 		free_all_unused(dc);
 		reclaim_barrier(&dc->reclaim);
-	} while (lru_count(dc) || deferred_pending(&dc->deferred) ||
+	} while (lru_count(dc) || deferred_pending(&dc->deferred) || puts_pending(&dc->deferred) ||
 		 (!instance_is_empty(dc) && reclaim_pending(&dc->reclaim)));
 	if (!instance_is_empty(dc)) {
 		atomic_store_explicit(&dc->dying, false, memory_order_release);
@@ -217,6 +219,7 @@ void dcache_get_stats(const struct dcache *dc, struct dcache_stats *stats)
 	stats->negatives = counter_level(counters, COUNT_NEGATIVES_MADE, COUNT_NEGATIVES_GONE);
 	stats->unused = lru_count(dc);
 	stats->in_lookup = counter_level(counters, COUNT_LOOKUPS_STARTED, COUNT_LOOKUPS_ENDED);
+	stats->pending_puts = puts_pending(&dc->deferred);
 	stats->pending_frees = reclaim_pending(&dc->reclaim);
 	stats->pending_bytes = counter_level(counters, COUNT_BYTES_LEFT, COUNT_BYTES_FREED);
 	stats->bytes = live + stats->pending_bytes;

@@ -107,7 +107,8 @@ struct dentry {
 	 * chain without its lock. */
 	struct hlist_bl_node d_in_lookup;
 	union {
-		struct list_head d_lru;			/* LRU shard's lock */
+		/* LRU shard's lock; while a put of its only reference waits: put.c, Q1 */
+		struct list_head d_lru;
 		struct {				/* d_lock; while in-lookup */
 			struct wait_queue_head *d_wait;
 			uint32_t d_nr_waiters;		/* references that are waiters' */
@@ -152,7 +153,10 @@ struct inode {
 	_Atomic uint32_t i_complete_expires;	/* in dc_ticks(), if negative entries expire */
 	_Atomic uint64_t i_complete;		/* what is known of all names: directory.c */
 	struct rwsem i_rwsem;
-	struct reclaim_head i_rcu;
+	union {
+		struct list_head i_put;		/* its only reference waits to be put: put.c, Q1 */
+		struct reclaim_head i_rcu;	/* without references */
+	};
 };
 
 /*
@@ -183,12 +187,23 @@ struct lru_shard {
 
 struct deferred;
 
-/* d_invalidate_deferred() calls that are not done; see prune.c. */
+enum put_kind { PUT_DENTRY, PUT_INODE, NR_PUT_KINDS };
+
+/* References that wait to be put; see put.c. */
+struct put_queue {
+	struct list_head list;			/* deferred_queue.lock */
+	_Atomic uint64_t asked, done;
+};
+
+/* What is left to the instance's thread: d_invalidate_deferred() calls that are not done, see prune.c;
+ * and puts. */
 struct deferred_queue {
 	struct dc_lock lock;
 	struct dc_lock run;			/* one portion at a time */
 	struct deferred *first, **last;		/* lock */
 	_Atomic uint64_t asked, done;
+	struct put_queue puts[NR_PUT_KINDS];
+	struct dentry *put_next;		/* run; NULL: the first of the queue */
 	_Atomic uint32_t thread;		/* who runs a portion, or 0 */
 };
 
@@ -487,6 +502,11 @@ struct dentry *dentry_alloc_bare(struct dentry *parent, const struct qstr *name)
 void dentry_discard_bare(struct dentry *dentry);
 /* Put a reference; if it is the last, free the entry even if it is hashed. True: it was freed. */
 bool dentry_kill(struct dentry *dentry);
+/* A part of dput(). Return: what is to be put next, or NULL. */
+struct dentry *dput_step(struct dentry *dentry);
+/* The reference could not be put without the lock: put it if no operation is called and nothing is freed.
+ * False: it still is the caller's, and the only one, or was just now; and the entry is not on the LRU. */
+bool dput_if_harmless(struct dentry *dentry);
 /* Put a reference that was taken to look at the entry: it does not look used because of that. */
 void dput_quietly(struct dentry *dentry);
 /* d_lock is held: its last put frees it, even if it is hashed. */
@@ -556,6 +576,19 @@ void psi_resume(struct dcache *dc);
 /* Watch no more. */
 void psi_end(struct dcache *dc);
 
+/* ---- put.c ---- */
+
+void puts_init(struct dcache *dc);
+/* Do something of what is left to the thread: run is taken, and who has it noted. False: somebody else has
+ * it, and the caller does not @wait. */
+bool portion_begin(struct deferred_queue *deferred, bool wait);
+void portion_end(struct deferred_queue *deferred);
+/* Within a portion: do some of the puts that wait. */
+void puts_portion(struct deferred_queue *deferred);
+uint64_t puts_pending(const struct deferred_queue *deferred);
+/* No lock is held: a few, in a portion of their own, unless somebody is at one already. */
+void puts_make_room(struct deferred_queue *deferred);
+
 /* ---- prune.c ---- */
 
 /* No lock is held. @dentry was moved to another directory: if that is below what was invalidated, so
@@ -577,6 +610,8 @@ bool inode_type_is_known(enum inode_type type);
 struct inode *inode_alloc(struct dcache *dc, uint64_t ino);
 /* Nobody has seen it. */
 void inode_discard(struct inode *inode);
+/* Put a reference, unless it is the only one. */
+bool iput_unless_last(struct inode *inode);
 
 uint32_t dir_seq_read(const struct inode *dir);
 bool dir_seq_is_odd(uint32_t seq);

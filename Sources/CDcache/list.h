@@ -23,6 +23,11 @@ static inline void list_init(struct list_head *list)
 	list->prev = list;
 }
 
+static inline bool list_is_empty(const struct list_head *list)
+{
+	return list->next == list;
+}
+
 static inline void list_add_tail(struct list_head *entry, struct list_head *list)
 {
 	entry->next = list;

@@ -20,6 +20,7 @@
  *	ROOM_FREES: more than was added, so that what was behind catches up. Those in use that it meets
  *	leave the list: they were put on it one at a time. Those used again are spared once, but no
  *	more than ROOM_SPARES for one that goes; or a cache whose entries are all in demand would grow.
+ *	References that wait to be put (put.c) are put first, a few.
  *  R3	Second chance: a list is a queue; who was used again since it came goes to its end, once.
  *	docs/performance.md has what was measured against it.
  */
@@ -278,6 +279,10 @@ static void make_room(struct dcache *dc, unsigned int first, enum limit_kind kin
 	};
 	int frees;
 
+	if (!limit_exceeded(&dc->counters, kind))
+		return;
+	/* What waits to be put is used less than what is unused. */
+	puts_make_room(&dc->deferred);
 	for (frees = 0; frees < ROOM_FREES && limit_exceeded(&dc->counters, kind); frees++) {
 		if (!room_for_one(dc, first, &search))
 			return;

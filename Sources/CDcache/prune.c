@@ -33,7 +33,7 @@
  *	the pass meets it. What is hashed in it later is true.
  *
  * Deferred: the same pass, in portions, by the instance's thread, or by whoever waits for it. One portion
- * at a time (run), in the order in which they were asked for. A portion frees a bounded number of
+ * at a time (run; puts are part of it, put.c), in the order in which they were asked for. A portion frees a bounded number of
  * entries outside of any batch of reclaim.c, so that its frees are subject to RECLAIM_BOUND like
  * anybody's. An entry that waits for its pass is referenced, so the instance cannot be gone.
  */
@@ -216,13 +216,12 @@ static void remove_first(struct deferred_queue *queue)
 	dc_free(first);
 }
 
-/* run is held. */
-static void run_portion(struct deferred_queue *queue)
+/* Within a portion. */
+static void invalidate_some(struct deferred_queue *queue)
 {
 	struct deferred *first = first_of(queue);
 	unsigned int steps;
 
-	atomic_store_explicit(&queue->thread, dc_thread_id(), memory_order_relaxed);
 	for (steps = 0; first && steps < DEFERRED_STEPS; steps++) {
 		if (!prune_step(&first->prune)) {
 			remove_first(queue);
@@ -230,23 +229,32 @@ static void run_portion(struct deferred_queue *queue)
 			break;
 		}
 	}
-	atomic_store_explicit(&queue->thread, 0, memory_order_relaxed);
 }
 
 bool deferred_work(struct deferred_queue *queue)
 {
-	dc_lock(&queue->run);
-	run_portion(queue);
-	dc_unlock(&queue->run);
-	return deferred_pending(queue);
+	portion_begin(queue, true);
+	invalidate_some(queue);
+	puts_portion(queue);
+	portion_end(queue);
+	return deferred_pending(queue) || puts_pending(queue);
+}
+
+static bool is_done(const _Atomic uint64_t *done, uint64_t asked)
+{
+	return (int64_t)(atomic_load_explicit(done, memory_order_acquire) - asked) >= 0;
 }
 
 void deferred_barrier(struct deferred_queue *queue)
 {
-	uint64_t target = atomic_load_explicit(&queue->asked, memory_order_acquire);
+	struct put_queue *puts = queue->puts;
+	uint64_t asked = atomic_load_explicit(&queue->asked, memory_order_acquire);
+	uint64_t dentries = atomic_load_explicit(&puts[PUT_DENTRY].asked, memory_order_acquire);
+	uint64_t inodes = atomic_load_explicit(&puts[PUT_INODE].asked, memory_order_acquire);
 
 	while (!deferred_is_self(queue) &&
-	       (int64_t)(atomic_load_explicit(&queue->done, memory_order_acquire) - target) < 0)
+	       (!is_done(&queue->done, asked) || !is_done(&puts[PUT_DENTRY].done, dentries) ||
+		!is_done(&puts[PUT_INODE].done, inodes)))
 		deferred_work(queue);
 }
 

@@ -15,6 +15,8 @@ public struct CacheStatistics: Sendable, Hashable, Codable {
   public var inLookup: UInt64 = 0
   /// Inodes alive.
   public var inodes: UInt64 = 0
+  /// References given back by `releaseDeferred()` that the background has not come to yet.
+  public var pendingPuts: UInt64 = 0
   /// Objects waiting for a grace period.
   public var pendingFrees: UInt64 = 0
   /// Their memory, of those of which it is known.
@@ -56,6 +58,7 @@ extension CacheStatistics {
     unused = stats.unused
     inLookup = stats.in_lookup
     inodes = stats.inodes
+    pendingPuts = stats.pending_puts
     pendingFrees = stats.pending_frees
     pendingBytes = stats.pending_bytes
     bytes = stats.bytes

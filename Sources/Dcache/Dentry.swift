@@ -40,6 +40,26 @@ public struct Dentry<Payload: AnyObject & Sendable>: ~Copyable, @unchecked Senda
     return Dentry(consuming: raw)
   }
 
+  /// Give the reference back without waiting for anything: what that takes, if it is the last, is left
+  /// to the background. Calls `dput_deferred`.
+  ///
+  /// The end of a value frees what nobody else uses. Where very much waits to be freed it waits for
+  /// that, and so perhaps for a payload's `deinit`. This never does: for code that holds a lock which a
+  /// payload's `deinit` takes, or that must not be held up.
+  ///
+  ///     if let entry = cache.lookup(parent: directory, name: "old") {
+  ///       entry.drop()
+  ///       entry.releaseDeferred()
+  ///     }
+  ///
+  /// Until the background has come to it, soon, the entry is in use, and counts in
+  /// ``CacheStatistics/pendingPuts``. ``DentryCache/barrier()`` waits for it. Like the end of a value,
+  /// not inside `withReadLock`.
+  @inlinable
+  public consuming func releaseDeferred() {
+    dput_deferred(take())
+  }
+
   /// The reference itself, for a C call that consumes it.
   @inlinable
   internal consuming func take() -> OpaquePointer {

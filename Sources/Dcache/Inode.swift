@@ -40,6 +40,13 @@ public struct Inode<Payload: AnyObject & Sendable>: ~Copyable, @unchecked Sendab
     return Inode(consuming: raw)
   }
 
+  /// Give the reference back without waiting for anything, as ``Dentry/releaseDeferred()`` does. Calls
+  /// `iput_deferred`.
+  @inlinable
+  public consuming func releaseDeferred() {
+    iput_deferred(take())
+  }
+
   /// The program's payload. Calls `inode_private`.
   @inlinable
   public var payload: Payload {

@@ -101,7 +101,7 @@ extension DentryCache {
   var isBare: Bool {
     let left = settled()
     return left.entries == 1 && left.inodes == 1 && left.negatives == 0 && left.inLookup == 0
-      && left.unused == 0 && left.pendingFrees == 0
+      && left.unused == 0 && left.pendingFrees == 0 && left.pendingPuts == 0
   }
 
   /// Wait until `count` callers, since the cache was made, have gone to sleep for a lookup.

@@ -56,7 +56,7 @@ struct StatCommandTests {
     let counters = [
       "buckets", "bytes", "entries", "evicted", "inLookup", "inLookupBuckets", "inodes", "inserted",
       "lookupsStarted", "lookupsWaited", "negatives", "outcomesShared", "overLimit", "overtaken",
-      "pendingBytes", "pendingFrees", "renames", "resizes", "unused",
+      "pendingBytes", "pendingFrees", "pendingPuts", "renames", "resizes", "unused",
     ]
     #expect(keys == ["counters"] + counters + ["directory", "maxEntries", "paths", "threads"])
     let words = StatHelp.discussion.split { !$0.isLetter && !$0.isNumber }.map(String.init)

@@ -119,6 +119,39 @@ static void op_put(struct m_entry *entry, int slot)
 	put_entry(entry);
 }
 
+/* Nothing happens but that the reference is given away. Where there are limits, whoever makes an entry
+ * does some of what waits, and how much is not the contracts' to say: not called there. */
+static void op_put_later(struct m_entry *entry, int slot)
+{
+	bool ends = entry->in_lookup && entry->refs - 1 == entry->nr_waiters;
+
+	if (oracle.nr_puts == MAX_PUTS || limit_max(&oracle.dc->counters, LIMIT_ENTRIES))
+		return;
+#ifdef DCACHE_DEBUG
+	if (ends)
+		return;
+#endif
+	say("dput_deferred(%d)%s", number_of(entry), ends ? ", which is in-lookup" : "");
+	handles[slot] = NULL;
+	dput_deferred(entry->real);
+	if (ends)
+		m_end(entry, 0, NULL);
+	m_put_later(entry);
+}
+
+static void op_inode_put_later(int slot)
+{
+	struct m_inode *inode = inode_handles[slot];
+
+	if (!inode || inode->foreign || oracle.nr_iputs == MAX_PUTS ||
+	    limit_max(&oracle.dc->counters, LIMIT_ENTRIES))
+		return;
+	say("iput_deferred");
+	inode_handles[slot] = NULL;
+	iput_deferred(inode->real);
+	m_inode_put_later(inode);
+}
+
 static void op_shrink(size_t nr)
 {
 	size_t freed, evicted, left = 0;
@@ -307,6 +340,7 @@ static void more_calls(int thread, uint8_t what, uint8_t who, struct m_entry **t
 	struct m_listing *listing = pick_listing(what, who);
 	struct call *call = &calls[thread];
 	struct m_entry *other;
+	int i;
 
 	switch (what % 32) {
 	case 0:
@@ -404,6 +438,17 @@ static void more_calls(int thread, uint8_t what, uint8_t who, struct m_entry **t
 	case 27:
 		op_async(thread, byte(), limited);
 		*touched = call->dir;
+		break;
+	case 30:
+		if (what & 0x80) {
+			op_inode_put_later((who >> 2) % INODE_HANDLES);
+			break;
+		}
+		call->entry = pick_entry();
+		for (i = HANDLES - 1; handles[i] != call->entry; i--)
+			;
+		if (i)
+			op_put_later(handles[i], i);
 		break;
 	default:
 		revalidation = who & 0x80 ? 0 : (who & 0x30) == 0x30 ? -ESTALE : 1;

@@ -339,6 +339,31 @@ void m_run_deferred(void)
 		m_put(deferred->top);
 	}
 	oracle.nr_deferred = 0;
+	for (i = 0; i < oracle.nr_puts; i++)
+		m_put(oracle.puts[i]);
+	oracle.nr_puts = 0;
+	for (i = 0; i < oracle.nr_iputs; i++)
+		m_inode_put(oracle.iputs[i]);
+	oracle.nr_iputs = 0;
+}
+
+void m_put_later(struct m_entry *entry)
+{
+	CHECK(entry->alive && entry->refs > 0);
+	if (entry->refs > 1)
+		m_put(entry);
+	else
+		oracle.puts[oracle.nr_puts++] = entry;
+	CHECK(oracle.nr_puts <= MAX_PUTS);
+}
+
+void m_inode_put_later(struct m_inode *inode)
+{
+	if (inode->refs > 1)
+		m_inode_put(inode);
+	else
+		oracle.iputs[oracle.nr_iputs++] = inode;
+	CHECK(oracle.nr_iputs <= MAX_PUTS);
 }
 
 void m_resync(struct m_entry *top)
@@ -970,6 +995,7 @@ void oracle_check(void)
 	CHECK(stats.unused >= unused && stats.unused <= entries);
 	CHECK(stats.in_lookup == in_lookup);
 	CHECK(stats.inodes == inodes);
+	CHECK(stats.pending_puts == (uint64_t)(oracle.nr_puts + oracle.nr_iputs));
 	CHECK(stats.lookups_started == oracle.started);
 	CHECK(stats.lookups_waited == oracle.waited);
 	CHECK(stats.outcomes_shared == oracle.shared);

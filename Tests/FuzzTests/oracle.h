@@ -18,6 +18,7 @@
 #define MAX_INODES 300
 #define MAX_ERRORS 12
 #define MAX_DEFERRED 16
+#define MAX_PUTS 32
 #define LISTINGS 2
 
 struct m_inode {
@@ -145,6 +146,11 @@ struct oracle {
 	struct m_listing listings[LISTINGS];
 	struct m_deferred deferred[MAX_DEFERRED];
 	int nr_deferred;
+	/* References that wait to be put. */
+	struct m_entry *puts[MAX_PUTS];
+	int nr_puts;
+	struct m_inode *iputs[MAX_PUTS];
+	int nr_iputs;
 	int unknown_deaths; /* of entries that no call returned: expected */
 	int unknown_gone;   /* seen */
 };
@@ -185,6 +191,9 @@ void m_cut_off(struct m_entry *entry);
 /* What d_invalidate() does. */
 void m_invalidate(struct m_entry *entry);
 void m_invalidate_deferred(struct m_entry *entry);
+/* dput_deferred(): every entry has a d_delete operation, so the last always waits. */
+void m_put_later(struct m_entry *entry);
+void m_inode_put_later(struct m_inode *inode);
 /* All that is deferred. */
 void m_run_deferred(void);
 /* There was no memory to look at all below @top: take from the core what it did. */

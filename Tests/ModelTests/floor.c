@@ -396,6 +396,9 @@ int reclaim_start(struct reclaim *reclaim, bool (*idle)(struct reclaim *))
 
 void reclaim_work(struct reclaim *reclaim)
 {
+	settle();
+	visible();
+	check_alive(reclaim, sizeof(*reclaim), "asking for work");
 	work_asked |= reclaim == instance;
 	writes++;
 }

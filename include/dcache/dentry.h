@@ -172,6 +172,30 @@ DCACHE_API struct dentry *dget(struct dentry *dentry);
  */
 DCACHE_API void dput(struct dentry *dentry);
 
+/**
+ * dput_deferred - give a reference back, and leave what that may take to the background; NULL and error
+ * pointers are ignored.
+ *
+ * For whoever holds a lock that the program's operations take, or must not wait for them. In the caller's
+ * context no operation of the program is called, nothing is freed and nothing allocated; so it cannot fail.
+ * If nothing more than counting is to be done, it is done. Otherwise, if it is the last reference of an
+ * entry that is not to be kept, or whose d_delete operation says whether it is, the reference stays, and
+ * the entry with it, in use as far as others see it, until the instance's thread gives it back soon, as
+ * dput() does, parents included. Until then it counts in dcache_stats.pending_puts.
+ *
+ * dcache_barrier() waits for what was deferred before, and dcache_destroy() for all; both take part in it.
+ * So does, in an instance with limits, a call that makes an entry and would exceed one. Otherwise nothing
+ * bounds how many wait, but that each is an entry that was there before. If a process has no such thread
+ * left, after fork(), it has no cache either (dcache.h).
+ *
+ * An in-lookup entry is ended first, as for dput(); where that was forgotten, and the build is not checked,
+ * this ends it as d_lookup_done() does, in the caller's context.
+ * Context: with any locks of the program's held that d_compare and d_delete operations do not take, from any
+ * operation that may call the library; does not sleep for long: it waits for locks of the library under
+ * which nothing of the program's is called but these two; not in a read section.
+ */
+DCACHE_API void dput_deferred(struct dentry *dentry);
+
 /** dget_parent - the parent, referenced, right also while the entry is being moved. A root's is
  *  itself. Context: does not sleep for long, but where the entry is moved away in that moment, and
  *  everybody else lets go of its old parent: then as dput(); not in a read section. */

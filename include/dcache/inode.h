@@ -130,6 +130,19 @@ DCACHE_API struct inode *igrab(struct inode *inode);
  *  Context: may sleep if it is the last; not in a read section. */
 DCACHE_API void iput(struct inode *inode);
 
+/**
+ * iput_deferred - give a reference back, and leave what that may take to the background; NULL and error
+ * pointers are ignored.
+ *
+ * As dput_deferred(): if it is the last, the reference stays, so that the inode is still found, until the
+ * instance's thread gives it back soon, as iput() does. evict is never called in the caller's context,
+ * nothing is freed or allocated, and it cannot fail.
+ * Context: with any locks of the program's held, from any operation that may call the library; does not sleep
+ * for long: it waits for a lock that is held for a few instructions and, at times, a wake-up of the
+ * thread; not in a read section.
+ */
+DCACHE_API void iput_deferred(struct inode *inode);
+
 /** inode_private - the pointer given to new_inode() or unlock_new_inode(), NULL before; what it points to is
  *  the program's (inode_operations.release). Context: any. */
 DCACHE_API void *inode_private(const struct inode *inode);

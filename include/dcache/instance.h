@@ -59,6 +59,8 @@ struct dcache_stats {
 					 *   one that is used again leaves when it is come by */
 	uint64_t in_lookup;		/**< of these, being asked for now */
 	uint64_t inodes;		/**< inodes alive */
+	uint64_t pending_puts;		/**< references that dput_deferred() and iput_deferred() left
+					 *   to the background */
 	uint64_t pending_frees;		/**< objects waiting for a grace period */
 	uint64_t pending_bytes;		/**< their memory, of those, when it is known */
 	uint64_t bytes;			/**< memory of the instance: tables, and what is pending, too */
@@ -97,7 +99,7 @@ DCACHE_API int dcache_create(const struct dcache_options *opts, struct dcache **
  *
  * Return: 0; -EBUSY: an entry or inode is still referenced, the instance stays usable;
  * -EDEADLK: called from an inode's release operation, or from an operation within what
- * d_invalidate_deferred() left to the background.
+ * d_invalidate_deferred(), dput_deferred() or iput_deferred() left to the background.
  * Context: may sleep; not in a read section. Nobody else may use the instance meanwhile.
  */
 DCACHE_API int dcache_destroy(struct dcache *dc);
@@ -118,8 +120,9 @@ DCACHE_API void *dcache_private(const struct dcache *dc);
 /** dcache_get_stats - read the counters. Context: any; does not sleep. */
 DCACHE_API void dcache_get_stats(const struct dcache *dc, struct dcache_stats *stats);
 
-/** dcache_barrier - wait until all that was put before the call has been freed, and what
- *  d_invalidate_deferred() was asked for before is done.
+/** dcache_barrier - wait until all that was put before the call, deferred or not, has been freed, and what
+ *  d_invalidate_deferred() was asked for before is done. From an operation within what was left to the
+ *  background it does not wait for the rest of that.
  *  Context: sleeps; not in a read section, nor from an inode's release operation. */
 DCACHE_API void dcache_barrier(struct dcache *dc);
 

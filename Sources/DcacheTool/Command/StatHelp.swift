@@ -10,8 +10,8 @@ enum StatHelp {
     Exit status: as of `dcache resolve`.
 
     JSON: one object: directory, paths, threads, maxEntries, as of `resolve`; counters: entries, \
-    negatives, unused, inLookup, inodes, pendingFrees, pendingBytes, bytes, overLimit, buckets, \
-    inLookupBuckets, inserted, renames, resizes, lookupsStarted, lookupsWaited, outcomesShared, \
-    overtaken, evicted.
+    negatives, unused, inLookup, inodes, pendingPuts, pendingFrees, pendingBytes, bytes, overLimit, \
+    buckets, inLookupBuckets, inserted, renames, resizes, lookupsStarted, lookupsWaited, \
+    outcomesShared, overtaken, evicted.
     """
 }

@@ -31,6 +31,7 @@ struct CounterTable {
       ("  above a limit", \.overLimit),
       ("inodes", \.inodes),
       ("bytes", \.bytes),
+      ("waiting to be put", \.pendingPuts),
       ("waiting to be freed", \.pendingFrees),
       ("  their bytes", \.pendingBytes),
       ("buckets", \.buckets),
