@@ -117,8 +117,8 @@ static void *wait_in_storm(void *arg)
 	return NULL;
 }
 
-/* Half of them by d_alloc_parallel(), half by d_wait_lookup(). */
-static void wait_and_be_told(struct storm *storm, struct tree *tree, unsigned int ms)
+/* Half of them by d_alloc_parallel(), half by d_wait_lookup(); until @signals have been handled. */
+static void wait_and_be_told(struct storm *storm, struct tree *tree, int signals)
 {
 	DECLARE_WAIT_QUEUE_HEAD_ONSTACK(wq);
 	struct dentry *dentry = d_alloc_parallel(tree->root, COLD, &wq);
@@ -133,7 +133,8 @@ static void wait_and_be_told(struct storm *storm, struct tree *tree, unsigned in
 		threads[i] = test_thread(wait_in_storm, &waiters[i]);
 	}
 	parked(dentry, CROWD);
-	test_sleep_ms(ms);
+	while (atomic_load(&signals_handled) < signals)
+		test_sleep_ms(1);
 	for (i = 0; i < CROWD; i++)
 		CHECK(!atomic_load(&waiters[i].returned));
 	CHECK_EQ(test_nr_waiters(dentry), CROWD);
@@ -155,8 +156,7 @@ TEST(waiters_in_a_storm_of_signals, "faults H7 H12 H20 d_alloc_parallel d_wait_l
 	int i;
 
 	storm_begin(&storm);
-	wait_and_be_told(&storm, &tree, 100);
-	CHECK(atomic_load(&signals_handled) > 100);
+	wait_and_be_told(&storm, &tree, 200);
 	/* And told while they are still falling asleep. */
 	for (i = 0; i < 150; i++)
 		wait_and_be_told(&storm, &tree, 0);
