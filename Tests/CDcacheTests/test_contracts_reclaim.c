@@ -162,6 +162,39 @@ TEST(a_victim_that_is_found_meanwhile_stays, "shrink_dcache")
 	tree_end(&tree);
 }
 
+static void *make_one(void *root)
+{
+	return d_alloc(root, NAME("new"));
+}
+
+/* Who makes room takes the next one. */
+TEST(a_victim_that_is_found_meanwhile_is_no_room, "max_entries")
+{
+	struct dcache_options opts = DCACHE_OPTIONS_INIT;
+	struct gate isolated = { 0 };
+	struct dentry *dentry;
+	pthread_t maker;
+	struct tree tree;
+	void *made;
+
+	opts.max_entries = 2;
+	tree = tree_begin(&opts, NULL);
+	dentry = tree_add(&tree, tree.root, COLD, 0);
+	dput(dentry);
+	gate_arm(&isolated, DC_S1, dentry, 1);
+	maker = test_thread(make_one, tree.root);
+	CHECK(gate_wait(&isolated, 1));
+	CHECK(d_lookup(tree.root, COLD) == dentry);
+	gate_open(&isolated);
+	CHECK(!pthread_join(maker, &made));
+	CHECK_EQ(d_count(dentry), 1);
+	CHECK_EQ(tree_stats(&tree).over_limit, 1);
+	CHECK_EQ(tree_stats(&tree).evicted, 0);
+	dput(dentry);
+	dput(made);
+	tree_end(&tree);
+}
+
 #endif
 
 /* ---- giving back ---- */

@@ -219,11 +219,23 @@ static void put_too_often(void)
 	dput_deferred(dentry);
 }
 
+static void put_inode_too_often(void)
+{
+	struct tree tree = tree_begin(NULL, NULL);
+	struct inode *inode = counting_inode(tree.dc);
+
+	/* Its memory is still there. */
+	dcache_read_lock();
+	iput(inode);
+	iput_deferred(inode);
+}
+
 /* In the thread that does it. */
 TEST(wrong_deferred_puts_stop_a_checked_build, "H11 dput_deferred")
 {
 	CHECK(stops_with(put_while_in_lookup, "an in-lookup entry is ended before its last put"));
 	CHECK(stops_with(put_too_often, "dput: the entry is referenced"));
+	CHECK(stops_with(put_inode_too_often, "iput: the inode is referenced"));
 }
 
 #else
