@@ -53,7 +53,7 @@ extension DentryCache {
     return try await begin(parent, name, Deadline(deadline, clock), &seat)
   }
 
-  /// The same without waiting at all, not even for a lock, from anywhere. Calls `d_alloc_noblock`.
+  /// The same without waiting for anybody, from tasks and threads. Calls `d_alloc_noblock`.
   ///
   /// - Throws: ``DcacheError/wouldBlock``: somebody is asking for the name, or changes what is looked at.
   public func allocParallelNow<Name: DentryName & ~Escapable>(
@@ -62,7 +62,7 @@ extension DentryCache {
     let directory = parent.raw
     let entry = try pointer(name.withQstr { name in d_alloc_noblock(directory, name, nil) })
     guard d_in_lookup(entry) else { return .found(Dentry(consuming: entry)) }
-    // A task may be another thread's when it ends it.
+    // A task may be another thread's when it ends it. The lock of a new entry is free, or about to be.
     d_lookup_detach(entry)
     return .pending(InLookup(consuming: entry))
   }

@@ -86,7 +86,7 @@ import Testing
 
   // MARK: The one who asks
 
-  /// The backend hangs. One of those who wait asks in its turn, and all go on while it still hangs.
+  /// H21: the backend hangs. One of those who wait asks in its turn, and all go on while it still hangs.
   @Test func theOwnerHandsOver() async throws {
     let (first, second) = (AsyncGate(), AsyncGate())
     let owner = asking(first, "first", .handOver)
@@ -140,27 +140,32 @@ import Testing
     await cache.suspendUntilBare()
   }
 
-  /// A backend that heeds the cancellation throws because of it: nobody else's error.
+  /// A backend that heeds the cancellation throws because of it: nobody else's error. It learns of it by
+  /// itself, before or after the lookup was handed over.
   @Test func theBackendHeedsIt() async throws {
-    let (cache, root) = (cache, root)
-    let calls = calls
-    let owner = Task {
-      await outcome { () async throws(DcacheError) in
-        try await cache.resolve(parent: root.dentry, name: "x") { _ async throws(DcacheError) in
-          calls.increment()
-          // Learns of it by itself, before or after the lookup was handed over.
-          while !Task.isCancelled { await Task.yield() }
-          throw .interrupted
+    for _ in 0..<200 {
+      let (cache, root, hasBegun) = (cache, root, Gate())
+      let owner = Task {
+        await outcome { () async throws(DcacheError) in
+          try await cache.resolve(parent: root.dentry, name: "x") { _ async throws(DcacheError) in
+            hasBegun.open()
+            while !Task.isCancelled {
+              for _ in 0..<10_000 where Task.isCancelled { break }
+              await Task.yield()
+            }
+            throw .interrupted
+          }
         }
       }
+      await suspend { hasBegun.isOpen }
+      let before = cache.statistics.lookupsWaited
+      let waiter = cache.waitingTask("x", in: root)
+      await cache.suspendForWaiters(1, since: before)
+      owner.cancel()
+      #expect(await owner.value.failure == .canceled)
+      // It became the owner, and this is what its own backend says.
+      #expect(await waiter.value.failure == .notSupported)
     }
-    await suspend { calls.value == 1 }
-    let waiter = cache.waitingTask("x", in: root)
-    await cache.suspendForWaiters(1)
-    owner.cancel()
-    #expect(await owner.value.failure == .canceled)
-    // It became the owner, and this is what its own backend says.
-    #expect(await waiter.value.failure == .notSupported)
   }
 
   /// The backend answers, and is cancelled by itself in that moment: whoever is first.
@@ -219,7 +224,7 @@ import Testing
 
   // MARK: Races
 
-  /// The lookup ends in the moment in which half of those who wait are cancelled: each of them gets one or
+  /// H20: the lookup ends in the moment in which half of those who wait are cancelled: each of them gets one or
   /// the other, the other half gets the entry, and no reference is lost.
   @Test func cancellationsAgainstAWakeUp() async throws {
     for round in 0..<100 {

@@ -211,7 +211,7 @@ import Testing
     await cache.suspendUntilBare()
   }
 
-  /// The lookup ends, the deadline comes and the task is cancelled at once.
+  /// H20: the lookup ends, the deadline comes and the task is cancelled at once.
   @Test func allThreeAtOnce() async throws {
     for _ in 0..<100 {
       let before = cache.statistics.lookupsWaited

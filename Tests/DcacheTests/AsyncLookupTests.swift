@@ -89,6 +89,7 @@ import Testing
     #expect(calls.value == 1)
   }
 
+  /// H17: one call, and its error for everybody.
   @Test func anErrorIsShared() async throws {
     for outcome in await resolve(16, { () throws(DcacheError) in throw .permissionDenied }) {
       #expect(outcome.failure == .permissionDenied)
