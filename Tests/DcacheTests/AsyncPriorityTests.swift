@@ -82,6 +82,28 @@ import Testing
     await suspend { next.hasEnded.isOpen }
   }
 
+  /// One that was cancelled and whose backend returns late takes nothing from the one after it.
+  @Test func anOwnerThatIsLateToLeave() async {
+    let (cache, root, gate, hasLeft) = (cache, root, AsyncGate(), Gate())
+    let late = Task.detached(priority: .background) {
+      _ = try? await cache.resolve(parent: root.dentry, name: "x") { _ in
+        await gate.pass()
+        return .absent
+      }
+      hasLeft.open()
+    }
+    await suspend { gate.count == 1 }
+    let next = owner("x")
+    await cache.suspendForWaiters(1)
+    late.cancel()
+    await suspend { next.hasBegun.isOpen }
+    gate.open()
+    await suspend { hasLeft.isOpen }
+    let waiter = waiter("x", priority: .high)
+    await suspend { next.hasEnded.isOpen }
+    await waiter.value
+  }
+
   /// In a case-insensitive directory another spelling is the same lookup.
   @Test func anotherSpellingRaisesTheOwner() async throws {
     let cache = try makeCache(options: CacheOptions(matching: .caseInsensitive))

@@ -6,8 +6,9 @@ import Glibc
 /// The tasks that are after one name, so that the one who asks the backend is not less urgent than any
 /// of those who wait for it.
 ///
-/// 1. `task` is that of the owner while it is asking, and nil otherwise. `leave` returns after the last
-///    use of it, so that it is not used after the owner has gone on.
+/// 1. `owners` are those who are asking: the last one, and before it those who were cancelled and whose
+///    backends have not returned. `leave` returns after the last use of a task, so that none is used after
+///    it has gone on.
 /// 2. The runtime is called without the lock, by one at a time (`isBusy`): it runs handlers of the
 ///    program's. Others only leave their wish.
 /// 3. A wish outlives an owner: who becomes the next one is raised by itself.
@@ -15,10 +16,16 @@ internal final class LookupFlight: @unchecked Sendable {
   // Sendable: all that changes is touched with the lock held only.
   private let lock: UnsafeMutablePointer<pthread_mutex_t>
   private let idle: UnsafeMutablePointer<pthread_cond_t>
-  private var task: UnsafeCurrentTask?
+  private var owners: [Owner] = []
+  private var entered = 0
   private var wanted: TaskPriority?
-  private var raised: TaskPriority?
   private var isBusy = false
+
+  private struct Owner {
+    let number: Int
+    let task: UnsafeCurrentTask
+    var priority: TaskPriority
+  }
 
   /// How many are after the name; the table's.
   fileprivate var users = 0
@@ -39,20 +46,24 @@ internal final class LookupFlight: @unchecked Sendable {
     lock.deallocate()
   }
 
-  /// The current task is the owner from now on, until it calls `leave`.
-  internal func enter() {
+  /// The current task is the owner from now on, until it calls `leave` with the number that is returned.
+  internal func enter() -> Int {
     // Used beyond this closure, as rule 1 says.
-    let current = withUnsafeCurrentTask { $0 }
+    let task = withUnsafeCurrentTask { $0 }
     pthread_mutex_lock(lock)
-    task = current
-    raised = current?.priority
-    raise()
-    pthread_mutex_unlock(lock)
+    defer { pthread_mutex_unlock(lock) }
+    entered += 1
+    let number = entered
+    if let task {
+      owners.append(Owner(number: number, task: task, priority: task.priority))
+      raise()
+    }
+    return number
   }
 
-  internal func leave() {
+  internal func leave(_ number: Int) {
     pthread_mutex_lock(lock)
-    task = nil
+    owners.removeAll { $0.number == number }
     while isBusy { pthread_cond_wait(idle, lock) }
     pthread_mutex_unlock(lock)
   }
@@ -67,11 +78,11 @@ internal final class LookupFlight: @unchecked Sendable {
 
   /// Rule 2. With the lock held, but not throughout.
   private func raise() {
-    while !isBusy, let task, let wanted, let raised, wanted > raised {
-      self.raised = wanted
+    while !isBusy, let owner = owners.last, let wanted, wanted > owner.priority {
+      owners[owners.count - 1].priority = wanted
       isBusy = true
       pthread_mutex_unlock(lock)
-      task.escalatePriority(to: wanted)
+      owner.task.escalatePriority(to: wanted)
       pthread_mutex_lock(lock)
       isBusy = false
       pthread_cond_broadcast(idle)

@@ -43,8 +43,8 @@ extension LookupOwner {
       _ flights: LookupFlights
     ) async -> Result<RawResult, DcacheError>?
   {
-    seat.flight.enter()
-    defer { seat.flight.leave() }
+    let number = seat.flight.enter()
+    defer { seat.flight.leave(number) }
     return await answer(from: backend, for: name, cancellation, flights)
   }
 
