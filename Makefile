@@ -402,7 +402,7 @@ endef
 FUZZ_PROGRAM_CORE := $(filter-out Sources/CDcache/casefold.c Sources/CDcache/sync/reclaim.c \
 	Sources/CDcache/sync/monitor.c Sources/CDcache/sync/hooks.c,$(CORE))
 FUZZ_PROGRAM := $(addprefix Tests/FuzzTests/,fuzz_program.c program_input.c program_calls.c \
-	program_tree.c program_walk.c program_waits.c oracle.c floor.c)
+	program_tree.c program_walk.c program_waits.c program_async.c oracle.c floor.c)
 FUZZ_NAMES := $(addprefix Tests/FuzzTests/,fuzz_names.c names_tables.c)
 # The instance's thread is the floor's affair.
 FUZZ_FLOOR := -DDCACHE_MODEL -Dpthread_detach=floor_pthread_detach

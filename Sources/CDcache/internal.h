@@ -657,6 +657,8 @@ static inline struct wait_queue *wait_queue_of(struct wait_queue_head *wq)
 	return (struct wait_queue *)(void *)wq;
 }
 
+/* A head for an entry of its own, or NULL. */
+struct wait_queue_head *wait_queue_alloc(void);
 void sleeper_init(struct sleeper *sleeper, struct dentry *dentry);
 /* False: @deadline_ns came first. Then d_lock is held, and the waiter is neither on the queue nor counted;
  * its reference is still there. */
@@ -740,8 +742,9 @@ struct dentry *alloc_parallel(struct dentry *parent, const struct qstr *name,
  * read section. */
 struct dentry *in_lookup_find(struct hlist_bl_node *node, const struct dentry *parent,
 			      const struct qstr *name);
-/* Make @dentry, new, an in-lookup entry of @owner's. -ENOMEM */
-int in_lookup_begin(struct dentry *dentry, struct wait_queue_head *wq, uint32_t owner);
+/* Make @dentry, new, an in-lookup entry of @owner's, whose waiters queue at @wq, or at @own, which it frees. */
+void in_lookup_begin(struct dentry *dentry, struct wait_queue_head *wq,
+		     struct wait_queue_head *own, uint32_t owner);
 /* If somebody is asking for @name in @parent, what they find is stale. */
 void in_lookup_outdate(struct dentry *parent, const struct qstr *name);
 /* End a lookup with the entry as it is, negative and unhashed: waiters get it so. */

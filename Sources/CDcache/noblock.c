@@ -15,7 +15,7 @@
 
 #define TRIES 4
 
-/* A3: @new becomes the in-lookup entry. -EAGAIN: try again; -EWOULDBLOCK: somebody else is asking. In a read
+/* A3: @new becomes the in-lookup entry. -EBUSY: try again; -EWOULDBLOCK: somebody else is asking. In a read
  * section. */
 static int try_insert(struct dentry *parent, struct inode *dir, uint32_t dir_seq,
 		      const struct qstr *name, struct dentry *new)
@@ -30,14 +30,14 @@ static int try_insert(struct dentry *parent, struct inode *dir, uint32_t dir_seq
 	if (in_lookup_find(first, parent, name))
 		return -EWOULDBLOCK;
 	if (!new || !hlist_bl_lock_at(bucket, first))
-		return -EAGAIN;
+		return -EBUSY;
 	DC_POINT(DC_A3, parent);
 	if (dir_seq_read(dir) != dir_seq) {
-		err = -EAGAIN;
+		err = -EBUSY;
 	} else {
 		got = lockref_tryget(&parent->d_lockref);
 		if (got != LOCKREF_GOT)
-			err = got == LOCKREF_FULL ? -EOVERFLOW : -EAGAIN;
+			err = got == LOCKREF_FULL ? -EOVERFLOW : -EBUSY;
 	}
 	if (!err)
 		table_add(table, bucket, &new->d_in_lookup, hash);
@@ -54,7 +54,7 @@ static struct dentry *try_once(struct dentry *parent, struct inode *dir, const s
 	uint32_t dir_seq = dir_seq_read(dir);
 	struct dentry *dentry;
 	enum d_found found;
-	int err = -EAGAIN;
+	int err = -EBUSY;
 
 	dc_read_lock();
 	DC_POINT(DC_A1, parent);
@@ -72,19 +72,23 @@ static struct dentry *try_once(struct dentry *parent, struct inode *dir, const s
 static struct dentry *in_lookup_alloc_bare(struct dentry *parent, const struct qstr *name,
 					   struct wait_queue_head *wq)
 {
+	struct wait_queue_head *own = NULL;
 	struct dentry *dentry;
 	int err = name_check(name);
 
 	if (err)
 		return ERR_PTR(err);
-	dentry = dentry_alloc_bare(parent, name);
-	if (!dentry)
-		return ERR_PTR(-ENOMEM);
-	err = in_lookup_begin(dentry, wq, dc_thread_id());
-	if (err) {
-		dentry_discard_bare(dentry);
-		return ERR_PTR(err);
+	if (!wq) {
+		own = wait_queue_alloc();
+		if (!own)
+			return ERR_PTR(-ENOMEM);
 	}
+	dentry = dentry_alloc_bare(parent, name);
+	if (!dentry) {
+		dc_free(own);
+		return ERR_PTR(-ENOMEM);
+	}
+	in_lookup_begin(dentry, wq, own, dc_thread_id());
 	return dentry;
 }
 
@@ -123,10 +127,10 @@ struct dentry *d_alloc_noblock(struct dentry *parent, const struct qstr *name,
 		err = name_prepare(parent, name, &prepared);
 	if (err)
 		return ERR_PTR(err);
-	dentry = ERR_PTR(-EAGAIN);
-	for (tries = 0; PTR_ERR(dentry) == -EAGAIN && tries < TRIES; tries++) {
+	dentry = ERR_PTR(-EBUSY);
+	for (tries = 0; PTR_ERR(dentry) == -EBUSY && tries < TRIES; tries++) {
 		dentry = try_once(parent, dir, &prepared, new);
-		if (PTR_ERR(dentry) != -EAGAIN || new)
+		if (PTR_ERR(dentry) != -EBUSY || new)
 			continue;
 		new = in_lookup_alloc_bare(parent, &prepared, wq);
 		if (IS_ERR(new))
@@ -139,5 +143,5 @@ struct dentry *d_alloc_noblock(struct dentry *parent, const struct qstr *name,
 		count_add(dc, COUNT_LOOKUPS_STARTED, 1);
 		DC_PROBE_MISS(parent, prepared.name, prepared.len);
 	}
-	return dentry == ERR_PTR(-EAGAIN) ? ERR_PTR(-EWOULDBLOCK) : dentry;
+	return dentry == ERR_PTR(-EBUSY) ? ERR_PTR(-EWOULDBLOCK) : dentry;
 }

@@ -261,22 +261,13 @@ void in_lookup_outdate(struct dentry *parent, const struct qstr *name)
 	dc_read_unlock();
 }
 
-int in_lookup_begin(struct dentry *dentry, struct wait_queue_head *wq, uint32_t owner)
+void in_lookup_begin(struct dentry *dentry, struct wait_queue_head *wq,
+		     struct wait_queue_head *own, uint32_t owner)
 {
-	struct wait_queue_head *own = NULL;
-
-	if (!wq) {
-		own = dc_alloc(sizeof(*own), _Alignof(struct wait_queue_head));
-		if (!own)
-			return -ENOMEM;
-		init_waitqueue_head(own);
-		wq = own;
-	}
 	d_change_flags(dentry, 0, DCACHE_PAR_LOOKUP | (own ? DCACHE_OWN_WAIT : 0));
-	dentry->d_wait = wq;
+	dentry->d_wait = own ? own : wq;
 	dentry->d_owner = owner;
 	lockref_set_bits(&dentry->d_lockref, LOCKREF_SLOW);
-	return 0;
 }
 
 /* A new entry, ready to be put on an in-lookup chain. */
@@ -285,19 +276,23 @@ static struct dentry *in_lookup_alloc(struct dentry *parent, const struct qstr *
 {
 	/* One that must not sleep is not to be found by its thread; a helper's is ended by this one. */
 	bool nobodys = wait->how == WAIT_ASYNC && !wait->holder;
+	struct wait_queue_head *own = NULL;
 	struct dentry *dentry;
 	int err = name_check(name);
 
 	if (err)
 		return ERR_PTR(err);
-	dentry = dentry_alloc(parent->d_dcache, parent, name);
-	if (IS_ERR(dentry))
-		return dentry;
-	err = in_lookup_begin(dentry, wait->wq, nobodys ? 0 : dc_thread_id());
-	if (err) {
-		dentry_discard(dentry);
-		return ERR_PTR(err);
+	if (!wait->wq) {
+		own = wait_queue_alloc();
+		if (!own)
+			return ERR_PTR(-ENOMEM);
 	}
+	dentry = dentry_alloc(parent->d_dcache, parent, name);
+	if (IS_ERR(dentry)) {
+		dc_free(own);
+		return dentry;
+	}
+	in_lookup_begin(dentry, wait->wq, own, nobodys ? 0 : dc_thread_id());
 	return dentry;
 }
 

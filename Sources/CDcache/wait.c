@@ -37,6 +37,15 @@ void init_waitqueue_head(struct wait_queue_head *wq)
 	queue->last = NULL;
 }
 
+struct wait_queue_head *wait_queue_alloc(void)
+{
+	struct wait_queue_head *wq = dc_alloc(sizeof(*wq), _Alignof(struct wait_queue_head));
+
+	if (wq)
+		init_waitqueue_head(wq);
+	return wq;
+}
+
 void wait_queue_add(struct wait_queue *wq, struct wait_queue_entry *entry, struct dentry *dentry)
 {
 	atomic_store_explicit(&entry->dentry, dentry, memory_order_release);

@@ -1,45 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* dcache/async.h, case by case. Races: test_hazards_async.c. */
-#include "harness.h"
-
-#include "internal.h"
+/* Waiters that are registered, case by case; d_add_ci_async() at the end. Races: test_hazards_async.c. */
+#include "requests.h"
 
 #define COLD NAME("cold")
 #define OTHER NAME("other")
-
-/* A waiter of a test's: how often it was called, and with what. */
-struct request {
-	struct d_waiter waiter;
-	struct dentry *result;
-	int calls;
-	int number; /* it was so many calls before this one */
-};
-
-static int calls;
-
-static void answered(struct d_waiter *waiter, struct dentry *result)
-{
-	struct request *request = container_of(waiter, struct request, waiter);
-
-	request->result = result;
-	request->calls++;
-	request->number = calls++;
-}
-
-/* The memory of the library's part is not as any call left it. */
-static void request_init(struct request *request, d_waiter_func *func)
-{
-	memset(request, 0x5a, sizeof(*request));
-	request->waiter.func = func;
-	request->calls = 0;
-}
-
-/* Register @request for a name that somebody is asking for. */
-static void must_wait(struct request *request, struct dentry *parent, const struct qstr *name)
-{
-	request_init(request, answered);
-	CHECK(!d_alloc_parallel_async(parent, name, &request->waiter));
-}
 
 TEST(what_is_found_needs_no_waiter, "d_alloc_parallel_async")
 {
@@ -121,19 +85,11 @@ TEST(a_thread_waits_for_what_it_asks_for_itself, "d_alloc_parallel_async")
 	tree_end(&tree);
 }
 
-enum way {
-	ADD_POSITIVE,
-	ADD_NEGATIVE,
-	FAIL,
-	REDIRECT,
-	GIVE_UP,
-	SPLICE,
-	END_WITH_ITSELF,
-	NR_WAYS
-};
+enum way { ADD_POSITIVE, ADD_NEGATIVE, FAIL, REDIRECT, GIVE_UP, SPLICE, END_WITH_ITSELF, NR_WAYS };
 
 /* End @dentry's lookup. Return: what those who wait are to be told. */
-static struct dentry *end(struct tree *tree, struct dentry *dentry, struct dentry *dir, enum way way)
+static struct dentry *end(struct tree *tree, struct dentry *dentry, struct dentry *dir,
+			  enum way way)
 {
 	struct dentry *alias;
 
@@ -172,7 +128,8 @@ TEST(a_waiter_is_told_the_outcome, "d_alloc_parallel_async H17")
 	for (way = 0; way < NR_WAYS; way++) {
 		for (outdated = 0; outdated < 2; outdated++) {
 			struct tree tree = tree_begin(NULL, NULL);
-			struct dentry *dir = tree_add(&tree, tree.root, NAME("dir"), INODE_DIRECTORY);
+			struct dentry *dir = tree_add(&tree, tree.root, NAME("dir"),
+						      INODE_DIRECTORY);
 			struct dentry *dentry = d_alloc_parallel(tree.root, COLD, NULL);
 			struct request early, late;
 			struct dentry *expected;
@@ -224,7 +181,8 @@ TEST(an_answer_that_is_unhashed_at_once_is_one, "d_alloc_parallel_async")
 	tree_end(&tree);
 }
 
-TEST(a_name_that_cannot_be_asked_for, "d_alloc_parallel_async d_alloc_noblock d_alloc_parallel_until")
+TEST(a_name_that_cannot_be_asked_for,
+     "d_alloc_parallel_async d_alloc_noblock d_alloc_parallel_until")
 {
 	struct tree tree = tree_begin(NULL, NULL);
 	struct dentry *file = tree_add(&tree, tree.root, NAME("file"), INODE_REGULAR);
@@ -440,7 +398,6 @@ TEST(a_func_frees_its_waiter, "d_waiter_func H7")
 struct link {
 	struct d_waiter waiter;
 	struct dentry *next;
-	const char *stack;
 };
 
 static int inside;
@@ -448,11 +405,9 @@ static int inside;
 static void end_the_next(struct d_waiter *waiter, struct dentry *result)
 {
 	struct link *link = container_of(waiter, struct link, waiter);
-	char here;
 
 	CHECK_ERR(result, -EIO);
 	CHECK_EQ(inside++, 0);
-	link->stack = &here;
 	if (link->next)
 		CHECK_EQ(d_lookup_fail(link->next, -EIO), 0);
 	inside--;
@@ -470,7 +425,8 @@ TEST(ends_in_funcs_do_not_nest, "d_waiter_func")
 	int i;
 
 	for (i = 0; i < CHAIN; i++) {
-		struct qstr qstr = QSTR_INIT(name, (uint32_t)snprintf(name, sizeof(name), "n%d", i));
+		struct qstr qstr = QSTR_INIT(name,
+					     (uint32_t)snprintf(name, sizeof(name), "n%d", i));
 
 		dentries[i] = d_alloc_parallel(tree.root, &qstr, NULL);
 		links[i].waiter.func = end_the_next;
@@ -481,10 +437,50 @@ TEST(ends_in_funcs_do_not_nest, "d_waiter_func")
 	calls = 0;
 	CHECK_EQ(d_lookup_fail(dentries[0], -EIO), 0);
 	CHECK_EQ(calls, CHAIN);
-	for (i = 0; i < CHAIN; i++) {
-		CHECK(links[i].stack == links[0].stack);
+	for (i = 0; i < CHAIN; i++)
 		dput(dentries[i]);
+	tree_end(&tree);
+}
+
+static struct dentry *ends[2];
+
+static void end_two(struct d_waiter *waiter, struct dentry *result)
+{
+	int i;
+
+	answered(waiter, result);
+	for (i = 0; i < 2; i++)
+		CHECK_EQ(d_lookup_fail(ends[i], -EPERM), 0);
+}
+
+TEST(a_func_ends_two, "d_waiter_func")
+{
+	struct tree tree = tree_begin(NULL, NULL);
+	const struct qstr *names[] = { NAME("one"), NAME("two") };
+	struct dentry *dentry = d_alloc_parallel(tree.root, COLD, NULL);
+	struct request first[2], requests[4];
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		ends[i] = d_alloc_parallel(tree.root, names[i], NULL);
+		must_wait(&first[i], tree.root, COLD);
 	}
+	first[0].waiter.func = end_two;
+	for (i = 0; i < 4; i++)
+		must_wait(&requests[i], tree.root, names[i / 2]);
+	calls = 0;
+	CHECK_EQ(d_lookup_fail(dentry, -EIO), 0);
+	/* In the order in which they were ended. */
+	CHECK_EQ(first[1].number, 1);
+	for (i = 0; i < 4; i++) {
+		CHECK_EQ(requests[i].calls, 1);
+		CHECK_EQ(requests[i].number, i + 2);
+		CHECK_ERR(requests[i].result, -EPERM);
+	}
+	CHECK_EQ(calls, 6);
+	for (i = 0; i < 2; i++)
+		dput(ends[i]);
+	dput(dentry);
 	tree_end(&tree);
 }
 
@@ -512,220 +508,6 @@ TEST(a_thousand_wait_for_one, "d_alloc_parallel_async d_waiter_cancel")
 	dput(dentry);
 	tree_end(&tree);
 	free(requests);
-}
-
-/* ---- until a time ---- */
-
-#define FAR (test_now_ns() + (uint64_t)1000 * 1000000000)
-
-static void *end_soon(void *dentry)
-{
-	parked(dentry, 1);
-	CHECK_EQ(d_lookup_fail(dentry, -EIO), 0);
-	return NULL;
-}
-
-TEST(a_deadline_that_is_not_reached, "d_alloc_parallel_until d_wait_lookup_until")
-{
-	struct tree tree = tree_begin(NULL, NULL);
-	DECLARE_WAIT_QUEUE_HEAD_ONSTACK(wq);
-	struct dentry *dentry = d_alloc_parallel(tree.root, COLD, NULL);
-	struct dentry *other = d_alloc_parallel(tree.root, OTHER, NULL);
-	pthread_t thread;
-
-	d_lookup_detach(dentry);
-	thread = test_thread(end_soon, dentry);
-	CHECK_ERR(d_alloc_parallel_until(tree.root, COLD, &wq, FAR), -EIO);
-	test_join(thread);
-	dput(dentry);
-
-	thread = test_thread(end_soon, other);
-	dget(other);
-	d_lock(other);
-	CHECK_EQ(d_wait_lookup_until(other, FAR), 0);
-	CHECK(!d_in_lookup(other));
-	/* There is nothing to wait for. */
-	CHECK_EQ(d_wait_lookup_until(other, 0), 0);
-	d_unlock(other);
-	test_join(thread);
-	CHECK_EQ(d_count(other), 2);
-	dput(other);
-	dput(other);
-
-	/* Found, and owned, whatever time it is. */
-	dentry = d_alloc_parallel_until(tree.root, COLD, &wq, 0);
-	CHECK(d_in_lookup(dentry));
-	CHECK_EQ(d_add(dentry, NULL), 0);
-	CHECK(d_alloc_parallel_until(tree.root, COLD, &wq, 0) == dentry);
-	dput(dentry);
-	dput(dentry);
-	tree_end(&tree);
-}
-
-TEST(a_deadline_that_is_reached, "d_alloc_parallel_until d_wait_lookup_until")
-{
-	const uint64_t waits[] = { 0, 1, 3000000, 30000000 };
-	struct tree tree = tree_begin(NULL, NULL);
-	struct dentry *dentry = d_alloc_parallel(tree.root, COLD, NULL);
-	struct request request;
-	uint64_t deadline;
-	size_t i;
-
-	d_lookup_detach(dentry);
-	must_wait(&request, tree.root, COLD);
-	for (i = 0; i < sizeof(waits) / sizeof(waits[0]); i++) {
-		deadline = test_now_ns() + waits[i];
-		CHECK_ERR(d_alloc_parallel_until(tree.root, COLD, NULL, deadline), -ETIMEDOUT);
-		CHECK(test_now_ns() >= deadline);
-		CHECK_EQ(d_count(dentry), 2);
-		CHECK_EQ(test_nr_counted(dentry), 1);
-		CHECK_EQ(test_nr_waiters(dentry), 1);
-
-		dget(dentry);
-		deadline = test_now_ns() + waits[i];
-		d_lock(dentry);
-		CHECK_EQ(d_wait_lookup_until(dentry, deadline), -ETIMEDOUT);
-		CHECK(d_in_lookup(dentry));
-		d_unlock(dentry);
-		CHECK(test_now_ns() >= deadline);
-		CHECK_EQ(d_count(dentry), 3);
-		CHECK_EQ(test_nr_counted(dentry), 1);
-		dput(dentry);
-	}
-	/* Whom no deadline concerns goes on waiting. */
-	CHECK_EQ(request.calls, 0);
-	CHECK_EQ(d_add(dentry, NULL), 0);
-	CHECK(request.result == dentry);
-	dput(dentry);
-	dput(dentry);
-	tree_end(&tree);
-}
-
-/* ---- never ---- */
-
-TEST(what_needs_no_waiting_is_done, "d_alloc_noblock")
-{
-	struct tree tree = tree_begin(NULL, NULL);
-	DECLARE_WAIT_QUEUE_HEAD_ONSTACK(wq);
-	char name[DNAME_INLINE_LEN + 20];
-	struct qstr long_name = QSTR_INIT(name, sizeof(name));
-	const struct qstr *names[] = { COLD, &long_name };
-	struct request request;
-	int i, own;
-
-	memset(name, 'n', sizeof(name));
-	for (i = 0; i < 2; i++) {
-		for (own = 0; own < 2; own++) {
-			struct dentry *dentry =
-				d_alloc_noblock(tree.root, names[i], own ? NULL : &wq);
-
-			CHECK(d_in_lookup(dentry));
-			CHECK_EQ(tree_stats(&tree).in_lookup, 1);
-			CHECK_EQ(d_count(tree.root), 2);
-			CHECK_ERR(d_alloc_noblock(tree.root, names[i], NULL), -EWOULDBLOCK);
-			/* It is this thread's. */
-			CHECK_ERR(d_alloc_parallel(tree.root, names[i], NULL), -EDEADLK);
-			must_wait(&request, tree.root, names[i]);
-			CHECK_EQ(d_add(dentry, NULL), 0);
-			CHECK(request.result == dentry);
-			CHECK(d_alloc_noblock(tree.root, names[i], NULL) == dentry);
-			d_drop(dentry);
-			dput(dentry);
-			dput(dentry);
-			dput(dentry);
-		}
-	}
-	tree_end(&tree);
-}
-
-TEST(what_is_locked_would_block, "d_alloc_noblock")
-{
-	struct tree tree = tree_begin(NULL, NULL);
-	struct dentry *file = tree_add(&tree, tree.root, OTHER, INODE_REGULAR);
-	uint64_t bytes = tree_stats(&tree).bytes;
-	struct qstr prepared = *COLD;
-	struct hlist_bl_head *bucket;
-	struct dentry *dentry;
-
-	/* The entry, and the directory whose child a new one would be. */
-	d_lock(file);
-	CHECK_ERR(d_alloc_noblock(tree.root, OTHER, NULL), -EWOULDBLOCK);
-	d_unlock(file);
-	d_lock(tree.root);
-	CHECK_ERR(d_alloc_noblock(tree.root, COLD, NULL), -EWOULDBLOCK);
-	CHECK(d_alloc_noblock(tree.root, OTHER, NULL) == file);
-	d_unlock(tree.root);
-	CHECK_EQ(d_count(file), 2);
-	dput(file);
-	/* The bucket. */
-	CHECK_EQ(d_hash_name(tree.root, &prepared), 0);
-	bucket = table_lock(&tree.dc->in_lookup, table_hash(tree.root, &prepared));
-	CHECK_ERR(d_alloc_noblock(tree.root, COLD, NULL), -EWOULDBLOCK);
-	table_unlock(&tree.dc->in_lookup, bucket);
-	/* Somebody is adding, or moving: only what is found is found. */
-	dir_seq_begin(d_inode(tree.root));
-	CHECK_ERR(d_alloc_noblock(tree.root, COLD, NULL), -EWOULDBLOCK);
-	CHECK(d_alloc_noblock(tree.root, OTHER, NULL) == file);
-	dir_seq_end(d_inode(tree.root));
-	rename_write_lock(tree.dc);
-	CHECK_ERR(d_alloc_noblock(tree.root, COLD, NULL), -EWOULDBLOCK);
-	CHECK(d_alloc_noblock(tree.root, OTHER, NULL) == file);
-	rename_write_unlock(tree.dc);
-	dput(file);
-	dput(file);
-	/* Nothing of what was tried is left. */
-	CHECK_EQ(d_count(tree.root), 2);
-	CHECK_EQ(tree_stats(&tree).bytes, bytes);
-	CHECK_EQ(tree_stats(&tree).entries, 2);
-	CHECK_EQ(tree_stats(&tree).lookups_started, 0);
-	/* Where nothing else may be called. */
-	dc_read_lock();
-	dentry = d_alloc_noblock(tree.root, COLD, NULL);
-	dc_read_unlock();
-	CHECK(d_in_lookup(dentry));
-	d_lookup_done(dentry);
-	dput(dentry);
-	dput(file);
-	tree_end(&tree);
-}
-
-static _Atomic int evictions;
-static _Thread_local bool in_noblock;
-
-static void count_eviction(struct inode *inode)
-{
-	(void)inode;
-	CHECK(!in_noblock);
-	atomic_fetch_add(&evictions, 1);
-}
-
-static const struct inode_operations evicting_ops = { .evict = count_eviction };
-
-TEST(room_is_made_by_the_instances_thread, "d_alloc_noblock H44")
-{
-	struct dcache_options opts = DCACHE_OPTIONS_INIT;
-	struct tree tree;
-	struct dentry *dentry;
-	char name[16];
-	int i;
-
-	opts.max_entries = 20;
-	tree = tree_begin(&opts, NULL);
-	for (i = 0; i < 200; i++) {
-		struct qstr qstr = QSTR_INIT(name, (uint32_t)snprintf(name, sizeof(name), "n%d", i));
-
-		in_noblock = true;
-		dentry = d_alloc_noblock(tree.root, &qstr, NULL);
-		in_noblock = false;
-		CHECK(d_in_lookup(dentry));
-		CHECK_EQ(d_add(dentry, new_inode(tree.dc, (uint64_t)i, INODE_REGULAR, &evicting_ops,
-						 NULL)),
-			 0);
-		dput(dentry);
-	}
-	CHECK(EVENTUALLY(tree_stats(&tree).entries <= 21));
-	CHECK(atomic_load(&evictions) >= 180);
-	tree_end(&tree);
 }
 
 /* ---- d_add_ci_async() ---- */
@@ -803,5 +585,67 @@ TEST(holders_that_wait_in_a_circle_without_sleeping, "d_add_ci_async H15")
 	CHECK_EQ(requests[0].calls + requests[2].calls, 2);
 	CHECK_EQ(requests[1].calls, 0);
 	iput(inode);
+	tree_end(&tree);
+}
+
+/* A thread that owns "h" and "i", has one wait without sleeping, and sleeps with the other. */
+struct two_ways {
+	struct tree *tree;
+	struct dentry *h;
+	struct request request;
+	struct inode *inode;
+};
+
+static void *wait_two_ways(void *arg)
+{
+	struct two_ways *self = arg;
+	struct dentry *i = d_alloc_parallel(self->tree->root, NAME("i"), NULL), *found;
+
+	self->h = d_alloc_parallel(self->tree->root, NAME("h"), NULL);
+	request_init(&self->request, answered);
+	CHECK(!d_add_ci_async(self->h, self->inode, NAME("t"), &self->request.waiter));
+	ihold(self->inode);
+	found = d_add_ci(i, self->inode, NAME("u"));
+	CHECK(d_inode(found) == self->inode);
+	dput(found);
+	d_lookup_done(i);
+	dput(i);
+	return NULL;
+}
+
+TEST(a_lookup_may_be_held_up_in_two_ways, "d_add_ci_async H15")
+{
+	struct tree tree = tree_begin(NULL, NULL);
+	struct two_ways two = { .tree = &tree, .inode = tree_inode(tree.dc, INODE_REGULAR) };
+	const struct qstr *names[] = { NAME("t"), NAME("u"), NAME("v") };
+	struct dentry *targets[3];
+	struct request requests[3];
+	pthread_t thread;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		request_init(&requests[i], answered);
+		targets[i] = d_alloc_parallel_async(tree.root, names[i], &requests[i].waiter);
+	}
+	thread = test_thread(wait_two_ways, &two);
+	parked(targets[1], 1);
+	for (i = 0; i < 2; i++) {
+		ihold(two.inode);
+		CHECK_ERR(d_add_ci_async(targets[i], two.inode, NAME("h"), &requests[i].waiter),
+			  -EDEADLK);
+	}
+	/* It holds nobody up itself. */
+	CHECK(!d_add_ci_async(targets[2], two.inode, NAME("h"), &requests[2].waiter));
+	d_lookup_done(targets[1]);
+	test_join(thread);
+	d_lookup_done(targets[0]);
+	CHECK_EQ(two.request.calls, 1);
+	d_lookup_done(two.h);
+	CHECK_EQ(requests[2].calls, 1);
+	d_lookup_done(targets[2]);
+	for (i = 0; i < 3; i++)
+		dput(targets[i]);
+	dput(two.h);
+	iput(two.inode);
 	tree_end(&tree);
 }

@@ -87,6 +87,47 @@ static struct dentry *call_alloc_parallel_own_queue(struct scene *scene)
 	return own(d_alloc_parallel(scene->tree.root, LONG, NULL));
 }
 
+static void not_called(struct d_waiter *waiter, struct dentry *result)
+{
+	CHECK(!waiter && !result);
+}
+
+static struct d_waiter waiter = { .func = not_called };
+
+static struct dentry *call_alloc_parallel_async(struct scene *scene)
+{
+	return own(d_alloc_parallel_async(scene->tree.root, LONG, &waiter));
+}
+
+static struct dentry *call_alloc_parallel_until(struct scene *scene)
+{
+	return own(d_alloc_parallel_until(scene->tree.root, LONG, NULL, 0));
+}
+
+static struct dentry *call_alloc_noblock(struct scene *scene)
+{
+	return own(d_alloc_noblock(scene->tree.root, LONG, NULL));
+}
+
+static struct dentry *call_add_ci_async(struct scene *scene)
+{
+	ihold(scene->inode);
+	return d_add_ci_async(scene->asked, scene->inode, LONG, &waiter);
+}
+
+/* Waiting, and leaving off, take none. */
+static struct dentry *call_wait_for_asked(struct scene *scene)
+{
+	struct d_waiter registered = { .func = not_called };
+
+	d_lookup_detach(scene->asked);
+	CHECK(!d_alloc_parallel_async(scene->tree.root, NAME("ASKED"), &registered));
+	CHECK_ERR(d_alloc_parallel_until(scene->tree.root, NAME("ASKED"), NULL, 0), -ETIMEDOUT);
+	CHECK_ERR(d_alloc_noblock(scene->tree.root, NAME("ASKED"), NULL), -EWOULDBLOCK);
+	CHECK(d_waiter_cancel(&registered));
+	return dget(scene->tree.root);
+}
+
 static struct dentry *call_add_ci_in_lookup(struct scene *scene)
 {
 	ihold(scene->inode);
@@ -212,8 +253,18 @@ TEST(oom_in_d_alloc_parallel, "H51 d_alloc_parallel")
 	sweep(call_alloc_parallel_own_queue, 3);
 }
 
-TEST(oom_in_d_add_ci, "H51 d_add_ci")
+TEST(oom_in_waiting_and_not_waiting,
+     "H51 d_alloc_parallel_async d_alloc_parallel_until d_alloc_noblock d_waiter_cancel")
 {
+	sweep(call_alloc_parallel_async, 3);
+	sweep(call_alloc_parallel_until, 3);
+	sweep(call_alloc_noblock, 3);
+	sweep(call_wait_for_asked, 0);
+}
+
+TEST(oom_in_d_add_ci, "H51 d_add_ci d_add_ci_async")
+{
+	sweep(call_add_ci_async, 2);
 	sweep(call_add_ci_in_lookup, 2);
 	sweep(call_add_ci_plain, 2);
 	sweep(call_add_ci_directory, 2);

@@ -2,6 +2,7 @@
 /* What sync.h and reclaim.h promise, on one real thread; see floor.h. */
 #include "floor.h"
 
+#include <errno.h>
 #include <sanitizer/common_interface_defs.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -24,6 +25,7 @@ struct fiber {
 	bool woken;
 	const void *waits_on;
 	int sections;
+	void *slot;			/* dc_thread_slot() */
 };
 
 static struct fiber fibers[FLOOR_THREADS];
@@ -194,9 +196,12 @@ static void sleep_on(const void *at)
 
 int dc_futex_wait(_Atomic uint32_t *word, uint32_t value, uint64_t deadline_ns)
 {
-	(void)deadline_ns;
-	if (atomic_load_explicit(word, memory_order_relaxed) == value)
-		sleep_on((const void *)word);
+	if (atomic_load_explicit(word, memory_order_relaxed) != value)
+		return 0;
+	/* Nobody else comes to run meanwhile. */
+	if (deadline_ns != DC_NO_DEADLINE)
+		return -ETIMEDOUT;
+	sleep_on((const void *)word);
 	return 0;
 }
 
@@ -459,6 +464,11 @@ void dc_free_zeroed(void *p, size_t size)
 uint32_t dc_thread_id(void)
 {
 	return (uint32_t)current + 1;
+}
+
+void **dc_thread_slot(void)
+{
+	return &fibers[current].slot;
 }
 
 uint64_t dc_now_ns(void)

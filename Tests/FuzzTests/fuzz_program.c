@@ -300,6 +300,8 @@ static struct m_listing *pick_listing(uint8_t what, uint8_t who)
 	return &oracle.listings[(what & 32) && !oracle.listings[i].dir ? !i : i];
 }
 
+static bool limited; /* there is a limit of entries */
+
 static void more_calls(int thread, uint8_t what, uint8_t who, struct m_entry **touched)
 {
 	struct m_listing *listing = pick_listing(what, who);
@@ -395,6 +397,13 @@ static void more_calls(int thread, uint8_t what, uint8_t who, struct m_entry **t
 	case 22:
 		pick_walk(thread);
 		op_walk_rcu();
+		break;
+	case 24:
+	case 25:
+	case 26:
+	case 27:
+		op_async(thread, byte(), limited);
+		*touched = call->dir;
 		break;
 	default:
 		revalidation = who & 0x80 ? 0 : (who & 0x30) == 0x30 ? -ESTALE : 1;
@@ -654,6 +663,7 @@ static void let_all_go(void)
 		for (i = 0; i < FLOOR_THREADS; i++) {
 			if (oracle.actors[i].busy && floor_woken(i)) {
 				resume(i);
+				requests_check();
 				oracle_settle(false);
 				oracle_check();
 				more = true;
@@ -672,6 +682,7 @@ static void let_all_go(void)
 				more = true;
 			}
 		}
+		requests_check();
 		oracle_settle(false);
 		oracle_check();
 		/* Not one that a thread which sleeps may yet need. */
@@ -681,6 +692,7 @@ static void let_all_go(void)
 		}
 		oracle_settle(false);
 	}
+	requests_end();
 	for (i = 0; i < FLOOR_THREADS; i++) {
 		if (oracle.actors[i].busy)
 			die("T%d sleeps for ever", i);
@@ -769,6 +781,8 @@ static void set_up(uint8_t settings, uint8_t more, uint64_t *bytes)
 	oracle.folds = settings & 2;
 	revalidates = settings & 4;
 	crowded = settings & 0x80;
+	limited = settings & 0x40;
+	requests_begin();
 	many_calls = more & MANY_CALLS;
 	set_operations();
 	opts.d_op = &operations;
@@ -833,6 +847,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		touched = NULL;
 		if (!step(&touched))
 			break;
+		requests_check();
 		oracle_settle(false);
 		oracle_check();
 		if (touched && touched->alive) {

@@ -430,8 +430,9 @@ void m_end(struct m_entry *entry, int error, struct m_entry *alias)
 			continue;
 		actor->told = true;
 		actor->error = error;
-		actor->alias = alias ? m_get(alias) : NULL;
+		actor->alias = alias && !actor->outdated ? m_get(alias) : NULL;
 	}
+	requests_told(entry, error, alias);
 	if (error || alias)
 		entry->ended = true;
 	queue_head_put(entry->wq);
@@ -442,8 +443,11 @@ void m_publish(struct m_entry *entry, struct m_inode *inode)
 {
 	if (inode)
 		m_set_inode(entry, inode);
-	if (entry->in_lookup)
+	if (entry->in_lookup) {
+		/* Whatever becomes of it. */
+		requests_told(entry, 0, entry);
 		m_end(entry, 0, NULL);
+	}
 	CHECK(!m_hashed(entry->parent, m_name_of(entry)));
 	entry->hashed = true;
 }
@@ -663,8 +667,6 @@ void asking_step(int thread)
 			entry = actor->waits;
 			actor->waits = NULL;
 			if (actor->outdated) {
-				if (actor->alias)
-					m_put(actor->alias);
 				m_put(entry);
 				actor->state = ASKING_START;
 				break;

@@ -76,6 +76,9 @@ struct queue_head {
 	int users; /* lookups that are under way, and calls */
 };
 
+/* @entry's lookup ends: those who are registered are to be told that, @error or @alias, or nothing.
+ * (program_async.c) */
+void requests_told(struct m_entry *entry, int error, struct m_entry *alias);
 /* One less; the last frees it. (fuzz_program.c) */
 void queue_head_put(struct queue_head *head);
 

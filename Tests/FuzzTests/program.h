@@ -121,6 +121,18 @@ void advance_lookup(int thread);
 int revalidate(struct dentry *dentry, unsigned int flags);
 struct dentry *backend_lookup(struct inode *dir, struct dentry *dentry, unsigned int flags);
 
+/* ---- program_async.c ---- */
+
+#define REQUESTS 4
+
+void requests_begin(void);
+/* All that has been told was told right, and is put. */
+void requests_check(void);
+/* Nobody waits any more. */
+void requests_end(void);
+/* @limited: the instance has limits. */
+void op_async(int thread, uint8_t how, bool limited);
+
 /* ---- program_tree.c ---- */
 
 /* The entry that is hashed in @dir under @name, and that the oracle does not know yet. */

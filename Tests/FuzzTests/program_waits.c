@@ -120,6 +120,7 @@ void fiber_wait(int thread)
 	if (entry->in_lookup) {
 		actor->waits = entry;
 		actor->told = false;
+		actor->outdated = false;
 		actor->error = 0;
 		entry->nr_waiters++;
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What sync.h and reclaim.h promise: read sections, futexes, allocation, deferred freeing. See
  * runtime.c. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -150,8 +151,10 @@ static void must_not_sleep_in_a_section(const char *what)
 		fail("%s in %s inside a read section", what, thread_name(current));
 }
 
-static void futex_wait(const void *word, uint32_t value)
+/* @timed: there is a deadline. True: it came. */
+static bool futex_wait(const void *word, uint32_t value, bool timed)
 {
+	struct fiber *fiber = &fibers[current];
 	uint32_t now;
 
 	settle();
@@ -161,26 +164,31 @@ static void futex_wait(const void *word, uint32_t value)
 	memcpy(&now, word, sizeof(now));
 	trace_event("futex wait on %s for %u, is %u", place_name(word), value, now);
 	if (now != value || choose_spurious())
-		return;
+		return false;
 	if (!is_thread(current))
 		fail("%s would sleep for ever", thread_name(current));
-	fibers[current].state = BLOCKED;
-	fibers[current].waits_on = word;
-	fibers[current].blocked_at = steps;
+	fiber->state = BLOCKED;
+	fiber->waits_on = word;
+	fiber->timed = timed;
+	fiber->blocked_at = steps;
 	block();
+	fiber->timed = false;
+	timed = fiber->waits_on;
+	fiber->waits_on = NULL;
+	if (timed)
+		trace_event("its time is over");
+	return timed;
 }
 
 int dc_futex_wait(_Atomic uint32_t *word, uint32_t value, uint64_t deadline_ns)
 {
-	(void)deadline_ns;
-	futex_wait((const void *)word, value);
-	return 0;
+	return futex_wait((const void *)word, value, deadline_ns != DC_NO_DEADLINE) ? -ETIMEDOUT : 0;
 }
 
 void dc_futex_wait_low(_Atomic uint64_t *word, uint32_t low)
 {
 	/* The low half is the first. */
-	futex_wait((const void *)word, low);
+	futex_wait((const void *)word, low, false);
 }
 
 /* Oldest first. */
@@ -198,6 +206,7 @@ static void wake(const void *word, int count)
 		if (!first)
 			return;
 		first->state = READY;
+		first->waits_on = NULL;
 		trace_event("wakes %s", thread_name((int)(first - fibers)));
 	}
 }

@@ -35,6 +35,7 @@ struct fiber {
 	char *stack;
 	enum fiber_state state;
 	const void *waits_on;
+	bool timed;			/* blocked until a deadline, which may come at any time */
 	uint64_t blocked_at;
 	uint64_t spun_at;		/* number of writes when it began to wait for one */
 	uint64_t stack_hash;

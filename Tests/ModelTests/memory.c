@@ -477,6 +477,9 @@ static void put_store(struct location *location, size_t size, uint64_t value, in
 		for (i = 0; i < size; i += 4)
 			note_value((const char *)at + i);
 	}
+	/* What comes after a release is not told by it. */
+	if (releases(order))
+		clocks[me()][me()]++;
 }
 
 void model_store(volatile void *volatile_at, size_t size, uint64_t value, int order, const void *pc)

@@ -236,7 +236,7 @@ static int runnable(int *ids, bool *current_can)
 				id = i;
 			fiber = &fibers[id];
 			/* Who waits for a change goes on when there was one, or when nobody else can. */
-			if (fiber->state == READY ||
+			if (fiber->state == READY || (fiber->state == BLOCKED && fiber->timed) ||
 			    (fiber->state == SPINNING && (pass || fiber->spun_at != writes))) {
 				if (id == current)
 					*current_can = fiber->state == READY;

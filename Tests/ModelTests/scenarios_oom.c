@@ -61,6 +61,69 @@ SCENARIO(oom_parallel_lookups) = {
 	.finish = world_finish,
 };
 
+/* ---- not asleep ---- */
+
+static void answer(struct dentry *dentry)
+{
+	struct inode *inode;
+
+	if (d_in_lookup(dentry)) {
+		inode = inode_or_fail(dentry);
+		if (inode)
+			MODEL_CHECK(!d_add(dentry, inode));
+	}
+	dput(dentry);
+}
+
+static struct d_waiter waiter;
+static int told;
+
+static void answered(struct d_waiter *self, struct dentry *result)
+{
+	MODEL_CHECK(self == &waiter);
+	told++;
+	if (!no_memory(result))
+		dput(result);
+}
+
+static void setup_waiter(void)
+{
+	world_setup();
+	told = 0;
+	waiter = (struct d_waiter){ .func = answered };
+}
+
+static void look_up_registered(void)
+{
+	struct dentry *dentry = d_alloc_parallel_async(world.root, NAME(LONG_A), &waiter);
+
+	world.result[0] = !dentry;
+	if (dentry && !no_memory(dentry))
+		answer(dentry);
+}
+
+static void look_up_without_blocking(void)
+{
+	struct dentry *dentry = d_alloc_noblock(world.root, NAME(LONG_A), NULL);
+
+	if (dentry != ERR_PTR(-EWOULDBLOCK) && !no_memory(dentry))
+		answer(dentry);
+}
+
+static void finish_waiter(void)
+{
+	MODEL_CHECK(told == world.result[0]);
+	world_finish();
+}
+
+SCENARIO(oom_lookups_that_do_not_sleep) = {
+	.covers = "H20 H51 oom",
+	.threads = 3,
+	.setup = setup_waiter,
+	.run = { look_up_registered, look_up_without_blocking, look_up_with_a_head },
+	.finish = finish_waiter,
+};
+
 static void wrong_spelling(void)
 {
 	DECLARE_WAIT_QUEUE_HEAD_ONSTACK(wq);

@@ -35,7 +35,8 @@ struct d_waiter;
  * before the call that ended it returns; one that was ended by a func is told of when that func has
  * returned, so that calls do not nest. It is outside all locks of the library and all read sections, but
  * within another's d_add() or dput(): it must be short. It may make any call that does not wait for a
- * lookup or for a directory's lock: it may register again, take others back, end lookups. It must not end its thread.
+ * lookup or for a directory's lock: it may register again, take others back, end lookups. It must not
+ * end its thread.
  *
  * An entry that is given was hashed under the name at some moment after the registration, or is what
  * the lookup was redirected to. It may be stale or unhashed by now, as any entry that was found.
@@ -64,7 +65,7 @@ struct d_waiter {
  * Return: an entry (found, or in-lookup and the caller's to end); ERR_PTR as d_alloc_parallel(), but
  * never -EDEADLK; or NULL: somebody is asking, and @waiter is registered. func may have been called
  * by the time NULL is returned: @waiter is not to be touched then but by d_waiter_cancel().
- * Context: does not sleep for long; not in a read section.
+ * Context: as d_alloc(): it sleeps for nobody, but operations of what is freed to make room may run.
  */
 DCACHE_API struct dentry *d_alloc_parallel_async(struct dentry *parent, const struct qstr *name,
 						 struct d_waiter *waiter);
@@ -122,8 +123,8 @@ DCACHE_API struct dentry *d_alloc_noblock(struct dentry *parent, const struct qs
  * @waiter: not registered; func is set.
  *
  * Return: as d_add_ci(); or NULL: somebody else is asking for the stored spelling. Then @inode is still
- * the caller's and @waiter is registered: when func is called, put its result, if it is an entry, and call again with the
- * same arguments. Cycles of owners that wait for each other's spellings, sleeping or not, are found:
+ * the caller's and @waiter is registered: when func is called, put its result, if it is an entry, and
+ * call again with the same arguments. Cycles of owners that wait for each other's spellings, sleeping or not, are found:
  * -EDEADLK.
  * Context: as d_splice_alias().
  */
