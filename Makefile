@@ -362,6 +362,10 @@ check-swift-consumer: | deps
 		diff - Tests/install/SwiftConsumer/Sources/ReadmeExample/main.swift
 	test "$$($(SWIFT) run -q --package-path Tests/install/SwiftConsumer ReadmeExample)" = \
 		'apple: 42 bytes'
+	scripts/readme-examples swift:tasks - | \
+		diff - Tests/install/SwiftConsumer/Sources/ReadmeTasks/main.swift
+	test "$$($(SWIFT) run -q --package-path Tests/install/SwiftConsumer ReadmeTasks)" = \
+		'index: ["5 letters"] asked: 1'
 
 # The command as make run builds it, on a small tree.
 check-command: | deps

@@ -36,6 +36,8 @@ public struct DcacheError: Error, RawRepresentable, Hashable, Sendable {
   /// EAGAIN: the thread that frees memory could not be started; or a walk that was to use the cache
   /// alone needs more.
   public static var resourceTemporarilyUnavailable: DcacheError { DcacheError(rawValue: EAGAIN) }
+  /// EAGAIN, by its other name EWOULDBLOCK: the call was to wait for nothing, and would have had to.
+  public static var wouldBlock: DcacheError { DcacheError(rawValue: EWOULDBLOCK) }
   /// ENOMEM
   public static var noMemory: DcacheError { DcacheError(rawValue: ENOMEM) }
   /// EACCES
@@ -62,11 +64,11 @@ public struct DcacheError: Error, RawRepresentable, Hashable, Sendable {
   /// ESTALE: a directory is cached elsewhere and cannot be moved just now; or is not where the program
   /// said it was.
   public static var staleFileHandle: DcacheError { DcacheError(rawValue: ESTALE) }
-  /// ETIMEDOUT
+  /// ETIMEDOUT: the deadline came first.
   public static var timedOut: DcacheError { DcacheError(rawValue: ETIMEDOUT) }
   /// EOPNOTSUPP: the cache has no backend, or the backend no links.
   public static var notSupported: DcacheError { DcacheError(rawValue: EOPNOTSUPP) }
-  /// ECANCELED
+  /// ECANCELED: the task was cancelled, or the one that was asking for all who waited.
   public static var canceled: DcacheError { DcacheError(rawValue: ECANCELED) }
 }
 

@@ -29,6 +29,12 @@ public final class DentryCache<Payload: AnyObject & Sendable>: Sendable {
   /// Who answers what is not cached, if the cache was made with a backend.
   internal let backend: BackendBridge?
 
+  /// The same for tasks.
+  internal let asyncBackend: (any AsyncDirectoryBackend<Payload>)?
+
+  /// The tasks that wait, by name.
+  internal let flights = LookupFlights()
+
   /// Held by whoever locks two directories.
   internal let renaming = Lock()
 
@@ -46,22 +52,46 @@ public final class DentryCache<Payload: AnyObject & Sendable>: Sendable {
   public convenience init(
     root payload: Payload, number: UInt64 = 0, options: CacheOptions = CacheOptions()
   ) throws(DcacheError) {
-    try self.init(root: payload, number: number, options: options, bridge: nil)
+    try self.init(root: payload, number: number, options: options, bridge: nil, forTasks: nil)
   }
 
   /// Make a cache that asks `backend` for what it does not have: for ``walk(_:options:)`` and
-  /// ``resolve(parent:name:locking:)``.
+  /// ``resolve(parent:name:locking:)``. Tasks need an ``AsyncDirectoryBackend``.
   ///
   /// A backend that refers to the cache keeps it alive for ever.
   public convenience init<Backend: DirectoryBackend>(
     root payload: Payload, number: UInt64 = 0, options: CacheOptions = CacheOptions(),
     backend: Backend
   ) throws(DcacheError) where Backend.Payload == Payload {
-    try self.init(root: payload, number: number, options: options, bridge: BackendBridge(backend))
+    try self.init(
+      root: payload, number: number, options: options, bridge: BackendBridge(backend), forTasks: nil
+    )
+  }
+
+  /// The same with a backend for tasks, which threads may ask too: they sleep until it answers.
+  public convenience init<Backend: AsyncDirectoryBackend>(
+    root payload: Payload, number: UInt64 = 0, options: CacheOptions = CacheOptions(),
+    backend: Backend
+  ) throws(DcacheError) where Backend.Payload == Payload {
+    try self.init(
+      root: payload, number: number, options: options, bridge: BackendBridge(blocking: backend),
+      forTasks: backend)
+  }
+
+  /// The same with a backend that threads ask as a ``DirectoryBackend``, and tasks as an
+  /// ``AsyncDirectoryBackend``.
+  public convenience init<Backend: DirectoryBackend & AsyncDirectoryBackend>(
+    root payload: Payload, number: UInt64 = 0, options: CacheOptions = CacheOptions(),
+    backend: Backend
+  ) throws(DcacheError) where Backend.Payload == Payload {
+    try self.init(
+      root: payload, number: number, options: options, bridge: BackendBridge(backend),
+      forTasks: backend)
   }
 
   private init(
-    root payload: Payload, number: UInt64, options: CacheOptions, bridge: BackendBridge?
+    root payload: Payload, number: UInt64, options: CacheOptions, bridge: BackendBridge?,
+    forTasks asyncBackend: (any AsyncDirectoryBackend<Payload>)?
   ) throws(DcacheError) {
     let instance = try Self.makeInstance(options, bridge)
     do throws(DcacheError) {
@@ -72,6 +102,7 @@ public final class DentryCache<Payload: AnyObject & Sendable>: Sendable {
     }
     raw = instance
     backend = bridge
+    self.asyncBackend = asyncBackend
   }
 
   /// Lets go of the instance. Calls `dcache_release`; the root, which pins it until then, goes next.

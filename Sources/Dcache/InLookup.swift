@@ -190,7 +190,14 @@ extension InLookup {
   ) throws(DcacheError) -> Dentry<Payload> {
     let rawInode = inode.take()
     let asked = raw
-    let stored = name.withQstr { name in d_add_ci(asked, rawInode, name) }
+    return try redirected(name.withQstr { name in d_add_ci(asked, rawInode, name) })
+  }
+
+  /// What `d_add_ci` returned is what those who wait get.
+  internal consuming func redirected(
+    _ stored: OpaquePointer?
+  ) throws(DcacheError) -> Dentry<Payload> {
+    let asked = raw
     if let error = error(in: stored) {
       failed(error)
       throw error

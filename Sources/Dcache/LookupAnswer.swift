@@ -41,18 +41,53 @@ extension LookupAnswer {
     case .known(let inode):
       return try lookup.splice(inode)
     case .numbered(let number, let make):
-      let inode: Inode<Payload>
-      do throws(DcacheError) {
-        inode = try .numbered(number, in: d_dcache(lookup.raw), orMake: make)
-      } catch {
-        lookup.fail(error)
-        throw error
-      }
-      return try lookup.splice(inode)
+      return try lookup.splice(number: number, orMake: make)
     case .stored(let name, let payload, let kind, let number):
       return try lookup.addCI(name: name, payload, kind: kind, number: number)
     case .storedKnown(let name, let inode):
       return try lookup.addCI(name: name, inode)
     }
+  }
+}
+
+extension LookupAnswer {
+  /// The same for tasks: suspended while somebody else is asking for the stored spelling.
+  nonisolated(nonsending)
+    internal consuming func end(
+      _ lookup: consuming InLookup<Payload>, _ cancellation: LookupCancellation,
+      _ flights: LookupFlights
+    ) async throws(DcacheError) -> Dentry<Payload>
+  {
+    switch consume self {
+    case .absent:
+      return try lookup.addNegative()
+    case .found(let payload, let kind, let number, let matching):
+      return try lookup.add(payload, kind: kind, number: number, matching: matching)
+    case .known(let inode):
+      return try lookup.splice(inode)
+    case .numbered(let number, let make):
+      // Waits for others' `make`, which do not suspend.
+      return try lookup.splice(number: number, orMake: make)
+    case .stored(let name, let payload, let kind, let number):
+      return try await lookup.addCI(
+        name: name, payload, kind: kind, number: number, cancellation, flights)
+    case .storedKnown(let name, let inode):
+      return try await lookup.addCI(name: name, inode, cancellation, flights)
+    }
+  }
+}
+
+extension InLookup {
+  fileprivate consuming func splice(
+    number: UInt64, orMake make: () throws(DcacheError) -> (Payload, InodeKind)
+  ) throws(DcacheError) -> Dentry<Payload> {
+    let inode: Inode<Payload>
+    do throws(DcacheError) {
+      inode = try .numbered(number, in: d_dcache(raw), orMake: make)
+    } catch {
+      fail(error)
+      throw error
+    }
+    return try splice(inode)
   }
 }

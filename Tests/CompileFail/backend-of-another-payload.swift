@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// expect-error: requires the types 'File' and 'Other' be equivalent
+// expect-error: no exact matches in call to initializer
 //
 // A backend answers with the payloads that the cache has.
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// expect-error: 'resolve' is unavailable from asynchronous contexts
+// expect-error: expression is 'async' but is not marked with 'await'
 //
-// What blocks a thread is not for the pool's threads.
+// What blocks a thread is not for the pool's threads: here it is the call that suspends.
 
 import Dcache
 

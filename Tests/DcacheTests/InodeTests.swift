@@ -267,7 +267,7 @@ extension InodeTests {
 
 }
 
-private final class SharedInode: Sendable {
+final class SharedInode: Sendable {
   let inode: Inode<File>
   init(_ inode: consuming Inode<File>) { self.inode = inode }
 }

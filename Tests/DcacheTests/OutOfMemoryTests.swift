@@ -95,6 +95,90 @@ import Testing
     }
   }
 
+  @Test func resolvingInTasks() async {
+    await #expect(processExitsWith: .success) {
+      let long = String(repeating: "n", count: 200)
+      await Self.sweep("found") { cache, census async throws(DcacheError) in
+        _ = try await cache.resolve(parent: cache.root, name: long) { _ in
+          .found(File("", census), kind: .regular)
+        }
+      }
+      await Self.sweep("found in time") { cache, census async throws(DcacheError) in
+        _ = try await cache.resolve(parent: cache.root, name: long, until: .now + .seconds(1000)) {
+          _ in .found(File("", census), kind: .regular)
+        }
+      }
+      await Self.sweep("stored") { cache, census async throws(DcacheError) in
+        _ = try await cache.resolve(parent: cache.root, name: "x") { _ in
+          .stored(name: Array(long.utf8), File("", census), kind: .regular)
+        }
+      }
+      await Self.sweep("allocParallel") { cache, census async throws(DcacheError) in
+        guard let token = try await cache.allocParallel(parent: cache.root, name: long).owned()
+        else { throw .ioError }
+        _ = try await token.addCI(name: "X", File("", census), kind: .regular)
+      }
+      await Self.sweep("allocParallelNow") { cache, census async throws(DcacheError) in
+        guard let token = try cache.allocParallelNow(parent: cache.root, name: long).owned()
+        else { throw .ioError }
+        _ = try token.addNegative()
+      }
+    }
+  }
+
+  /// The same, for what suspends.
+  private static func sweep(
+    _ what: String, _ work: (Cache, Census) async throws(DcacheError) -> Void
+  ) async {
+    for nth in 1..<100 {
+      let census = Census()
+      guard let cache = try? makeCache(census) else {
+        Issue.record("no cache for \(what), allocation \(nth)")
+        return
+      }
+      guard mixed_fail_allocation(nth) else { return }
+      var thrown: DcacheError?
+      do throws(DcacheError) {
+        try await work(cache, census)
+      } catch {
+        thrown = error
+      }
+      let failed = mixed_allocation_failed()
+      #expect(thrown == (failed ? .noMemory : nil), "\(what), allocation \(nth)")
+      await cache.suspendUntilBare()
+      await cache.suspendForPayloads(census, 1)
+      if !failed { return }
+    }
+    Issue.record("\(what) allocates without end")
+  }
+
+  /// A task that waits while its owner's answer finds no memory gets the owner's error.
+  @Test func addingForTasksThatWait() async {
+    await #expect(processExitsWith: .success) {
+      for nth in 1..<100 {
+        let census = Census()
+        let cache = try makeCache(census)
+        let token = try require(
+          try await cache.allocParallel(parent: cache.root, name: "x").owned())
+        let waiter = cache.waitingTask("x", in: cache.sharedRoot)
+        await cache.suspendForWaiters(1)
+        guard mixed_fail_allocation(nth) else {
+          token.abandon()
+          _ = await waiter.value
+          return
+        }
+        let thrown = error(consuming: token) { token throws(DcacheError) in
+          _ = try token.add(File("", census), kind: .regular)
+        }
+        let failed = mixed_allocation_failed()
+        let outcome = await waiter.value
+        #expect(thrown == (failed ? .noMemory : nil))
+        #expect(outcome.failure == thrown)
+        if !failed { return }
+      }
+    }
+  }
+
   @Test func creating() async {
     await #expect(processExitsWith: .success) {
       Self.sweep("create") { cache, census throws(DcacheError) in

@@ -127,6 +127,8 @@ final class TestThread<Value: Sendable>: Sendable {
     self.handle.with { $0 = handle }
   }
 
+  var hasEnded: Bool { value.with { $0 != nil } }
+
   /// Wait for it. Once.
   func join() -> Value {
     guard let handle = handle.with({ $0.take() }) else { preconditionFailure("joined twice") }
@@ -267,6 +269,12 @@ final class Locked<Value: ~Copyable>: @unchecked Sendable {
   deinit {
     pthread_mutex_destroy(lock)
     lock.deallocate()
+  }
+
+  func set(_ value: consuming sending Value) {
+    pthread_mutex_lock(lock)
+    defer { pthread_mutex_unlock(lock) }
+    self.value = value
   }
 
   func with<Result: ~Copyable>(_ work: (inout Value) -> Result) -> Result {

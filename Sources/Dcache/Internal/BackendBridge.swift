@@ -24,10 +24,12 @@ internal final class BackendBridge: Sendable {
 
   init<Backend: DirectoryBackend>(_ backend: Backend) {
     lookup = { directory, asked in
-      Self.lookUp(in: directory, asked: asked, backend)
+      Self.lookUp(in: directory, asked: asked, backend.lookup)
     }
     linkTarget = { link, buffer, isInSection in
-      Self.copyTarget(of: link, to: buffer, isInSection: isInSection, backend)
+      Self.copyTarget(
+        of: link, to: buffer, isInSection: isInSection, cached: backend.cachedLinkTarget,
+        backend.linkTarget)
     }
     guard backend.revalidates else {
       revalidate = nil
@@ -36,6 +38,41 @@ internal final class BackendBridge: Sendable {
     revalidate = { raw in
       do throws(DcacheError) {
         return try Dentry<Backend.Payload>.lend(raw, to: backend.revalidate) ? 1 : 0
+      } catch {
+        return -error.number
+      }
+    }
+  }
+
+  /// Each call starts a task and sleeps until it has answered.
+  init<Backend: AsyncDirectoryBackend>(blocking backend: Backend) {
+    lookup = { directory, asked in
+      Self.lookUp(in: directory, asked: asked) {
+        (name: Span<UInt8>, directory: Backend.Payload) throws(DcacheError) in
+        let name = name.bytesOfName
+        return try waitForTask { () async throws(DcacheError) in
+          try await backend.lookup(name.span, in: directory)
+        }
+      }
+    }
+    linkTarget = { link, buffer, isInSection in
+      Self.copyTarget(
+        of: link, to: buffer, isInSection: isInSection, cached: backend.cachedLinkTarget
+      ) { (link: Backend.Payload) throws(DcacheError) in
+        try waitForTask { () async throws(DcacheError) in try await backend.linkTarget(of: link) }
+      }
+    }
+    guard backend.revalidates else {
+      revalidate = nil
+      return
+    }
+    revalidate = { raw in
+      dget(raw)
+      let entry = SharedDentry<Backend.Payload>(Dentry(consuming: raw))
+      do throws(DcacheError) {
+        return try waitForTask { () async throws(DcacheError) in
+          try await backend.revalidate(entry.dentry)
+        } ? 1 : 0
       } catch {
         return -error.number
       }
@@ -51,8 +88,9 @@ internal final class BackendBridge: Sendable {
 
   /// Ask, and end the lookup with the answer. Returns what the operation does: nil if the answer is the
   /// entry that was asked for.
-  private static func lookUp<Backend: DirectoryBackend>(
-    in directory: OpaquePointer, asked: OpaquePointer, _ backend: Backend
+  private static func lookUp<Payload: AnyObject & Sendable>(
+    in directory: OpaquePointer, asked: OpaquePointer,
+    _ backend: (Span<UInt8>, Payload) throws(DcacheError) -> LookupAnswer<Payload>
   ) -> OpaquePointer? {
     do throws(DcacheError) {
       // An entry that is in-lookup keeps its name.
@@ -60,8 +98,7 @@ internal final class BackendBridge: Sendable {
       let bytes = UnsafeBufferPointer(
         start: UnsafeRawPointer(name.name)?.assumingMemoryBound(to: UInt8.self),
         count: Int(name.len))
-      let answer = try backend.lookup(
-        bytes.span, in: payload(of: directory, Backend.Payload.self))
+      let answer = try backend(bytes.span, payload(of: directory, Payload.self))
       // The operation's caller keeps its own reference; that of the token ends with it.
       dget(asked)
       let entry = try answer.end(InLookup(consuming: asked))
@@ -72,16 +109,16 @@ internal final class BackendBridge: Sendable {
     }
   }
 
-  private static func copyTarget<Backend: DirectoryBackend>(
+  private static func copyTarget<Payload: AnyObject & Sendable>(
     of link: OpaquePointer, to buffer: UnsafeMutableRawBufferPointer, isInSection: Bool,
-    _ backend: Backend
+    cached: (Payload) -> [UInt8]?, _ target: (Payload) throws(DcacheError) -> [UInt8]
   ) -> Int32 {
-    let payload = payload(of: link, Backend.Payload.self)
+    let payload = payload(of: link, Payload.self)
     do throws(DcacheError) {
-      if let target = backend.cachedLinkTarget(of: payload) {
+      if let target = cached(payload) {
         return copy(target, to: buffer)
       }
-      return isInSection ? -ECHILD : copy(try backend.linkTarget(of: payload), to: buffer)
+      return isInSection ? -ECHILD : copy(try target(payload), to: buffer)
     } catch {
       return -error.number
     }

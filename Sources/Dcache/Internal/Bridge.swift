@@ -43,6 +43,21 @@ extension DentryName where Self: ~Escapable {
   }
 }
 
+extension DentryName where Self: ~Escapable {
+  /// A copy that lasts.
+  internal var bytesOfName: [UInt8] {
+    withNameBytes { bytes in bytes.withUnsafeBytes { Array($0) } }
+  }
+}
+
+extension AsyncDirectoryBackend {
+  internal func lookUp(
+    _ name: [UInt8], in directory: Payload
+  ) async throws(DcacheError) -> LookupAnswer<Payload> {
+    try await lookup(name.span, in: directory)
+  }
+}
+
 extension qstr {
   /// Is it `.` or `..`, for which a cache has no entries?
   @usableFromInline
@@ -98,8 +113,13 @@ internal func inodeOperations(in instance: OpaquePointer) -> UnsafePointer<inode
   dcache_private(instance) == nil ? inodeOperations : askingInodeOperations
 }
 
+/// Among the flags of `d_revalidate`, where it is the program's own: the backend has said already that the
+/// entry is not true.
+internal let knownUntrue: UInt32 = 1
+
 /// Asks the backend about an entry before it is used.
 private func revalidate(_ entry: OpaquePointer?, _ flags: UInt32) -> Int32 {
+  if flags & knownUntrue != 0 { return 0 }
   guard let entry, flags & LOOKUP_RCU == 0 else { return -ECHILD }
   return BackendBridge.with(d_dcache(entry)) { $0.revalidate?(entry) ?? 1 }
 }

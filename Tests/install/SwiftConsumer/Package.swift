@@ -9,9 +9,11 @@ let package = Package(
   targets: [
     .executableTarget(
       name: "SwiftConsumer", dependencies: [.product(name: "Dcache", package: "dcache")]),
-    // The README's example, as it stands there.
+    // The README's examples, as they stand there.
     .executableTarget(
       name: "ReadmeExample", dependencies: [.product(name: "Dcache", package: "dcache")]),
+    .executableTarget(
+      name: "ReadmeTasks", dependencies: [.product(name: "Dcache", package: "dcache")]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+import CDcache
+
+// For tasks: who waits for another's lookup is suspended and blocks no thread. Threads and tasks wait for
+// each other's lookups.
+//
+// No call holds a directory's lock while it is suspended: a task has no thread that could own one. What is
+// created, removed or invalidated meanwhile overtakes the lookup.
+
+extension DentryCache {
+  /// Find an entry, or become the one who asks for it. Calls `d_lookup` and `d_alloc_parallel_async`.
+  ///
+  ///     switch try await cache.allocParallel(parent: directory, name: "motd") {
+  ///     case .found(let entry):
+  ///       return entry
+  ///     case .pending(let lookup):
+  ///       guard let file = await fetch() else { return try lookup.addNegative() }
+  ///       return try lookup.add(file, kind: .regular)
+  ///     }
+  ///
+  /// If somebody else is asking for the name, the task is suspended until that lookup ends. The lookup that
+  /// it may get belongs to no thread. A task that owns one and looks for the same name again waits for
+  /// itself, until it is cancelled.
+  ///
+  /// A task that is cancelled while it waits leaves the others waiting. One that was cancelled before gets
+  /// what is cached, and else is told at once. If the answer comes first it is returned.
+  ///
+  /// - Throws: ``DcacheError/canceled``; and what the call that blocks does, but for
+  ///   ``DcacheError/resourceDeadlockAvoided``.
+  nonisolated(nonsending)
+    public func allocParallel<Name: DentryName & ~Escapable>(
+      parent: borrowing Dentry<Payload>, name: Name
+    ) async throws(DcacheError) -> AllocParallel<Payload>
+  {
+    var seat: LookupFlights.Seat?
+    return try await begin(parent, name, .none, &seat)
+  }
+
+  /// The same, but wait no longer than to a point in time. One that has passed makes it a try.
+  ///
+  ///     let result = try await cache.allocParallel(
+  ///       parent: directory, name: "motd", until: .now + .seconds(1))
+  ///
+  /// - Throws: ``DcacheError/timedOut``: another's lookup is still under way then.
+  nonisolated(nonsending)
+    public func allocParallel<Name: DentryName & ~Escapable, C: Clock>(
+      parent: borrowing Dentry<Payload>, name: Name, until deadline: C.Instant,
+      clock: C = .continuous
+    ) async throws(DcacheError) -> AllocParallel<Payload>
+  {
+    var seat: LookupFlights.Seat?
+    return try await begin(parent, name, Deadline(deadline, clock), &seat)
+  }
+
+  /// The same without waiting for anybody, from tasks and threads. Calls `d_alloc_noblock`.
+  ///
+  /// - Throws: ``DcacheError/wouldBlock``: somebody is asking for the name, or changes what is looked at.
+  public func allocParallelNow<Name: DentryName & ~Escapable>(
+    parent: borrowing Dentry<Payload>, name: Name
+  ) throws(DcacheError) -> AllocParallel<Payload> {
+    let directory = parent.raw
+    let entry = try pointer(name.withQstr { name in d_alloc_noblock(directory, name, nil) })
+    guard d_in_lookup(entry) else { return .found(Dentry(consuming: entry)) }
+    // A task may be another thread's when it ends it. The lock of a new entry is free, or about to be.
+    d_lookup_detach(entry)
+    return .pending(InLookup(consuming: entry))
+  }
+
+  nonisolated(nonsending)
+    private func begin<Name: DentryName & ~Escapable>(
+      _ parent: borrowing Dentry<Payload>, _ name: Name, _ deadline: Deadline,
+      _ seat: inout LookupFlights.Seat?
+    ) async throws(DcacheError) -> AllocParallel<Payload>
+  {
+    if let hit = lookup(parent: parent, name: name) { return .found(hit) }
+    let directory = parent.raw
+    while true {
+      guard !Task.isCancelled else { throw .canceled }
+      let waiter = LookupWaiter()
+      let answer = name.withQstr { name in
+        waiter.register { d_alloc_parallel_async(directory, name, $0) }
+      }
+      if answer != nil {
+        let entry = try pointer(answer)
+        return d_in_lookup(entry)
+          ? .pending(InLookup(consuming: entry)) : .found(Dentry(consuming: entry))
+      }
+      if seat == nil { seat = flights.seat(directory: directory, name: name) }
+      switch await waiter.outcome(deadline, seat) {
+      case .ended(let result):
+        // nil: nobody knows yet; another round.
+        if result.raw != nil { return .found(Dentry(consuming: try pointer(result.raw))) }
+      case .stopped(let error):
+        throw error
+      }
+    }
+  }
+}
+
+// MARK: - The whole protocol
+
+extension DentryCache {
+  /// Find an entry; if it is not cached, wait for whoever is asking for it, or ask `lookup`.
+  ///
+  ///     let entry = try await cache.resolve(parent: directory, name: "motd") {
+  ///       name async throws(DcacheError) in
+  ///       guard let file = try await fetch(name) else { return .absent }
+  ///       return .found(file, kind: .regular, number: file.number)
+  ///     }
+  ///
+  /// Of all tasks and threads that miss the same name at the same time one asks; the others wait, tasks
+  /// suspended, and get the same entry, or the same error. The task that asks is at least as urgent as those
+  /// that wait for it. A hit does not suspend.
+  ///
+  /// A waiting task that is cancelled leaves the others alone. If the one that asks is cancelled, the
+  /// lookup ends as `cancellation` says, at once; the call returns when `lookup` does.
+  ///
+  /// - Parameters:
+  ///   - parent: a directory.
+  ///   - name: the name; `.` and `..` are refused.
+  ///   - cancellation: what becomes of the lookup if this task is cancelled while it asks.
+  ///   - backend: is asked, in this task. Gets the name as it was given. The closure of a
+  ///     ``LookupAnswer/numbered(_:orMake:)`` must not block.
+  /// - Returns: the entry, positive or negative.
+  /// - Throws: ``DcacheError/canceled``; ``DcacheError/notSupported``: the cache's own backend revalidates
+  ///   and is no ``AsyncDirectoryBackend``; and what ``resolve(parent:name:locking:lookup:)`` does.
+  nonisolated(nonsending)
+    public func resolve<Name: DentryName & ~Escapable>(
+      parent: borrowing Dentry<Payload>, name: Name, cancellation: LookupCancellation = .handOver,
+      lookup backend:
+        nonisolated(nonsending) (Name) async throws(DcacheError) -> LookupAnswer<Payload>
+    ) async throws(DcacheError) -> Dentry<Payload>
+  {
+    var seat: LookupFlights.Seat?
+    switch try await find(parent, name, .none, &seat) {
+    case .found(let entry):
+      return entry
+    case .pending(let lookup):
+      return try await ask(backend, for: name, in: parent, lookup, cancellation, seat)
+    }
+  }
+
+  /// The same with a closure that does not suspend. It runs on the caller's executor, and must not block.
+  nonisolated(nonsending)
+    public func resolve<Name: DentryName & ~Escapable>(
+      parent: borrowing Dentry<Payload>, name: Name, cancellation: LookupCancellation = .handOver,
+      lookup backend: (Name) throws(DcacheError) -> LookupAnswer<Payload>
+    ) async throws(DcacheError) -> Dentry<Payload>
+  {
+    var seat: LookupFlights.Seat?
+    switch try await find(parent, name, .none, &seat) {
+    case .found(let entry):
+      return entry
+    case .pending(let lookup):
+      return try await ask(
+        { name throws(DcacheError) in try backend(name) }, for: name, in: parent, lookup,
+        cancellation, seat)
+    }
+  }
+
+  /// The same, to a point in time: if nobody has answered then, the call returns, even if the backend does
+  /// not. `lookup` is called in a task of its own, which is cancelled then and left to itself.
+  ///
+  /// - Throws: ``DcacheError/timedOut``; if this task was asking, the lookup ended as `cancellation` says.
+  nonisolated(nonsending)
+    public func resolve<Name: DentryName & Sendable, C: Clock>(
+      parent: borrowing Dentry<Payload>, name: Name, until deadline: C.Instant,
+      clock: C = .continuous, cancellation: LookupCancellation = .handOver,
+      lookup backend:
+        @escaping @Sendable (Name) async throws(DcacheError) -> LookupAnswer<Payload>
+    ) async throws(DcacheError) -> Dentry<Payload>
+  {
+    let deadline = Deadline(deadline, clock)
+    var seat: LookupFlights.Seat?
+    switch try await find(parent, name, deadline, &seat) {
+    case .found(let entry):
+      return entry
+    case .pending(let lookup):
+      return try await ask(
+        backend, for: name, in: SharedDentry(parent.duplicate()), lookup, cancellation, seat,
+        deadline)
+    }
+  }
+
+  /// Find an entry; if it is not cached, wait for whoever is asking for it, or ask the cache's backend.
+  ///
+  ///     let entry = try await cache.resolve(parent: cache.root, name: "etc")
+  ///
+  /// - Throws: ``DcacheError/notSupported``: the cache's backend is no ``AsyncDirectoryBackend``; and as
+  ///   with a closure.
+  nonisolated(nonsending)
+    public func resolve<Name: DentryName & ~Escapable>(
+      parent: borrowing Dentry<Payload>, name: Name, cancellation: LookupCancellation = .handOver
+    ) async throws(DcacheError) -> Dentry<Payload>
+  {
+    guard let backend = asyncBackend else { throw .notSupported }
+    let directory = parent.payload
+    return try await resolve(parent: parent, name: name, cancellation: cancellation) {
+      name async throws(DcacheError) in
+      guard let directory else { throw .noSuchFileOrDirectory }
+      return try await backend.lookUp(name.bytesOfName, in: directory)
+    }
+  }
+
+  /// The same, to a point in time; see above.
+  nonisolated(nonsending)
+    public func resolve<Name: DentryName & ~Escapable, C: Clock>(
+      parent: borrowing Dentry<Payload>, name: Name, until deadline: C.Instant,
+      clock: C = .continuous, cancellation: LookupCancellation = .handOver
+    ) async throws(DcacheError) -> Dentry<Payload>
+  {
+    guard let backend = asyncBackend else { throw .notSupported }
+    let directory = parent.payload
+    return try await resolve(
+      parent: parent, name: name.bytesOfName, until: deadline, clock: clock,
+      cancellation: cancellation
+    ) { name async throws(DcacheError) in
+      guard let directory else { throw .noSuchFileOrDirectory }
+      return try await backend.lookUp(name, in: directory)
+    }
+  }
+
+  /// All of it but asking.
+  nonisolated(nonsending)
+    private func find<Name: DentryName & ~Escapable>(
+      _ parent: borrowing Dentry<Payload>, _ name: Name, _ deadline: Deadline,
+      _ seat: inout LookupFlights.Seat?
+    ) async throws(DcacheError) -> AllocParallel<Payload>
+  {
+    try checkInstance(of: parent)
+    guard !name.withQstr({ $0.pointee.isDots }) else { throw .invalidArgument }
+    guard parent.isPositive else { throw .noSuchFileOrDirectory }
+    guard parent.isDirectory else { throw .notDirectory }
+    // As in `resolveSlow`.
+    var isToBeChecked = true
+    while true {
+      switch try await begin(parent, name, deadline, &seat) {
+      case .found(let entry):
+        if !isToBeChecked { return .found(entry) }
+        if try await isTrueOrInvalidated(entry) { return .found(entry) }
+        isToBeChecked = false
+      case .pending(let lookup):
+        if parent.isComplete { return .found(try lookup.addNegative()) }
+        return .pending(lookup)
+      }
+    }
+  }
+
+  /// As `isTrue`, asking the backend for tasks.
+  nonisolated(nonsending)
+    private func isTrueOrInvalidated(
+      _ entry: borrowing Dentry<Payload>
+    ) async throws(DcacheError) -> Bool
+  {
+    guard backend?.revalidate != nil else { return try Self.revalidate(entry, 0) }
+    guard let asyncBackend else { throw .notSupported }
+    // Only the library can tell since when it was vouched for, and it does not wait for tasks: what is stale
+    // already, or turns stale meanwhile, is not vouched for.
+    if !entry.isStale {
+      let isTrue = try await asyncBackend.revalidate(entry)
+      if isTrue, !entry.isStale { return true }
+    }
+    return try Self.revalidate(entry, knownUntrue)
+  }
+
+  /// Calls `d_revalidate`, which invalidates an entry that is not true.
+  private static func revalidate(
+    _ entry: borrowing Dentry<Payload>, _ flags: UInt32
+  ) throws(DcacheError) -> Bool {
+    let status = d_revalidate(entry.raw, flags)
+    try check(status)
+    return status > 0
+  }
+
+  /// Ask in this task.
+  nonisolated(nonsending)
+    private func ask<Name: DentryName & ~Escapable>(
+      _ backend: nonisolated(nonsending) (Name) async throws(DcacheError) -> LookupAnswer<Payload>,
+      for name: Name, in parent: borrowing Dentry<Payload>, _ lookup: consuming InLookup<Payload>,
+      _ cancellation: LookupCancellation, _ seat: LookupFlights.Seat?
+    ) async throws(DcacheError) -> Dentry<Payload>
+  {
+    let owner = LookupOwner(lookup)
+    let seat = seat ?? flights.seat(directory: parent.raw, name: name)
+    let result = await withTaskCancellationHandler {
+      await owner.ask(backend, for: name, cancellation, seat, flights)
+    } onCancel: {
+      owner.stop(cancellation, .canceled)
+    }
+    guard let result else { throw .canceled }
+    return Dentry(consuming: try pointer(result.get().raw))
+  }
+
+  /// Ask in a task of its own, which may outlive the call.
+  nonisolated(nonsending)
+    private func ask<Name: DentryName & Sendable>(
+      _ backend: @escaping @Sendable (Name) async throws(DcacheError) -> LookupAnswer<Payload>,
+      for name: Name, in parent: SharedDentry<Payload>, _ lookup: consuming InLookup<Payload>,
+      _ cancellation: LookupCancellation, _ seat: LookupFlights.Seat?, _ deadline: Deadline
+    ) async throws(DcacheError) -> Dentry<Payload>
+  {
+    guard !deadline.hasPassed else {
+      lookup.end(cancellation, .timedOut)
+      throw .timedOut
+    }
+    let owner = LookupOwner(lookup)
+    let answer = Rendezvous<Result<RawResult, DcacheError>>()
+    let flights = flights
+    let seat = seat ?? flights.seat(directory: parent.dentry.raw, name: name)
+    let call = Task {
+      // The directory is referenced as long as the seat is taken.
+      defer { withExtendedLifetime(parent) {} }
+      let result = await owner.ask(backend, for: name, cancellation, seat, flights)
+      // nil: `stop` was first.
+      if let result { answer.bring(result) }
+    }
+    @Sendable func stop(_ reason: DcacheError) {
+      if owner.stop(cancellation, reason) { answer.bring(.failure(reason)) }
+      call.cancel()
+    }
+    let timer = deadline.start { stop(.timedOut) }
+    defer { timer?.cancel() }
+    let result = await withTaskPriorityEscalationHandler {
+      await withTaskCancellationHandler {
+        await answer.value()
+      } onCancel: {
+        stop(.canceled)
+      }
+    } onPriorityEscalated: { _, priority in
+      call.escalatePriority(to: priority)
+    }
+    do throws(DcacheError) {
+      return Dentry(consuming: try pointer(result.get().raw))
+    } catch .canceled where !Task.isCancelled && deadline.hasPassed {
+      // It was adding the answer.
+      throw .timedOut
+    }
+  }
+}
