@@ -21,6 +21,7 @@ let package = Package(
   name: "dcache",
   products: [
     .library(name: "Dcache", targets: ["Dcache"]),
+    .library(name: "DcacheFileSystem", targets: ["DcacheFileSystem"]),
     .library(name: "CDcache", targets: ["CDcache"]),
     .executable(name: "dcache", targets: ["DcacheTool"]),
   ],
@@ -40,10 +41,16 @@ let package = Package(
         .linkedLibrary("urcu-bp"), .linkedLibrary("urcu-common"), .linkedLibrary("utf8proc"),
       ]),
     .target(name: "Dcache", dependencies: ["CDcache"], swiftSettings: strict),
+    // System calls that Swift's view of the C library lacks.
+    .target(name: "CDcacheHost"),
+    .target(
+      name: "DcacheFileSystem", dependencies: ["Dcache", "CDcache", "CDcacheHost"],
+      swiftSettings: strict),
     .executableTarget(
       name: "DcacheTool",
       dependencies: [
-        "Dcache", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Dcache", "DcacheFileSystem",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
     // The C tests as a program, which DcacheTests runs test by test.
@@ -58,9 +65,12 @@ let package = Package(
     .testTarget(
       name: "DcacheTests", dependencies: ["Dcache", "CDcache", "MixedC"], swiftSettings: strict),
     .testTarget(
+      name: "DcacheFileSystemTests", dependencies: ["DcacheFileSystem", "Dcache"],
+      swiftSettings: strict),
+    .testTarget(
       name: "DcacheToolTests",
       dependencies: [
-        "DcacheTool", "Dcache",
+        "DcacheTool", "Dcache", "DcacheFileSystem",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),

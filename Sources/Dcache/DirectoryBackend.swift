@@ -36,6 +36,14 @@ public protocol DirectoryBackend<Payload>: Sendable {
     _ name: Span<UInt8>, in directory: Payload
   ) throws(DcacheError) -> LookupAnswer<Payload>
 
+  /// The same, for a backend that knows how long each answer is true: it sets `timeToLive`, which is nil
+  /// before; nil: as the cache's options say. In steps as of ``Dentry/setTimeToLive(_:)``. An answer of
+  /// another spelling is true as the options say. This is what the cache calls; not implemented: calls
+  /// ``lookup(_:in:)``.
+  func lookup(
+    _ name: Span<UInt8>, in directory: Payload, timeToLive: inout Duration?
+  ) throws(DcacheError) -> LookupAnswer<Payload>
+
   /// Where a symbolic link leads: a path, of at most 4096 bytes. Not implemented: throws
   /// ``DcacheError/notSupported``.
   func linkTarget(of link: Payload) throws(DcacheError) -> [UInt8]
@@ -53,6 +61,13 @@ public protocol DirectoryBackend<Payload>: Sendable {
 }
 
 extension DirectoryBackend {
+  /// The answer is true as the cache's options say.
+  public func lookup(
+    _ name: Span<UInt8>, in directory: Payload, timeToLive: inout Duration?
+  ) throws(DcacheError) -> LookupAnswer<Payload> {
+    try lookup(name, in: directory)
+  }
+
   /// There are no links.
   public func linkTarget(of link: Payload) throws(DcacheError) -> [UInt8] {
     throw .notSupported

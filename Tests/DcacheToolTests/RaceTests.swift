@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
 import Dcache
+import DcacheFileSystem
 import Glibc
 import Synchronization
 import Testing

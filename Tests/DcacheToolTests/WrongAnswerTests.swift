@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Dcache
+import DcacheFileSystem
 import Glibc
 import Synchronization
 import Testing

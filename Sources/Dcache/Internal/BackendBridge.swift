@@ -24,7 +24,11 @@ internal final class BackendBridge: Sendable {
 
   init<Backend: DirectoryBackend>(_ backend: Backend) {
     lookup = { directory, asked in
-      Self.lookUp(in: directory, asked: asked, backend.lookup)
+      Self.lookUp(in: directory, asked: asked) {
+        (name: Span<UInt8>, directory: Backend.Payload, timeToLive: inout Duration?)
+          throws(DcacheError) in
+        try backend.lookup(name, in: directory, timeToLive: &timeToLive)
+      }
     }
     linkTarget = { link, buffer, isInSection in
       Self.copyTarget(
@@ -48,7 +52,7 @@ internal final class BackendBridge: Sendable {
   init<Backend: AsyncDirectoryBackend>(blocking backend: Backend) {
     lookup = { directory, asked in
       Self.lookUp(in: directory, asked: asked) {
-        (name: Span<UInt8>, directory: Backend.Payload) throws(DcacheError) in
+        (name: Span<UInt8>, directory: Backend.Payload, _) throws(DcacheError) in
         let name = name.bytesOfName
         return try waitForTask { () async throws(DcacheError) in
           try await backend.lookup(name.span, in: directory)
@@ -90,7 +94,7 @@ internal final class BackendBridge: Sendable {
   /// entry that was asked for.
   private static func lookUp<Payload: AnyObject & Sendable>(
     in directory: OpaquePointer, asked: OpaquePointer,
-    _ backend: (Span<UInt8>, Payload) throws(DcacheError) -> LookupAnswer<Payload>
+    _ backend: (Span<UInt8>, Payload, inout Duration?) throws(DcacheError) -> LookupAnswer<Payload>
   ) -> OpaquePointer? {
     do throws(DcacheError) {
       // An entry that is in-lookup keeps its name.
@@ -98,7 +102,9 @@ internal final class BackendBridge: Sendable {
       let bytes = UnsafeBufferPointer(
         start: UnsafeRawPointer(name.name)?.assumingMemoryBound(to: UInt8.self),
         count: Int(name.len))
-      let answer = try backend(bytes.span, payload(of: directory, Payload.self))
+      var timeToLive: Duration?
+      let answer = try backend(bytes.span, payload(of: directory, Payload.self), &timeToLive)
+      if let timeToLive { d_set_ttl(asked, timeToLive.rawNanoseconds) }
       // The operation's caller keeps its own reference; that of the token ends with it.
       dget(asked)
       let entry = try answer.end(InLookup(consuming: asked))

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
 import Dcache
+import DcacheFileSystem
 import Glibc
 
 /// Where the cache's answers come from: a file system. Each thread has a copy of its own.
@@ -21,7 +22,7 @@ struct Backend: Sendable {
   mutating func lookUp(_ path: Span<UInt8>) throws(DcacheError) -> LookupAnswer<HostFile> {
     switch path.withCPath({ files.find($0) }) {
     case .present(let identity):
-      return .found(HostFile(identity), kind: identity.type.kind, number: identity.inode)
+      return .found(HostFile(identity), kind: identity.type.inodeKind, number: identity.inode)
     case .failed(let code):
       throw DcacheError(rawValue: code)
     case .absent:
@@ -50,7 +51,7 @@ struct Backend: Sendable {
       throw DcacheError(rawValue: code)
     case .present(let identity):
       return .stored(
-        name: stored, HostFile(identity), kind: identity.type.kind, number: identity.inode)
+        name: stored, HostFile(identity), kind: identity.type.inodeKind, number: identity.inode)
     }
   }
 

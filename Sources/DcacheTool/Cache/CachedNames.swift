@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
 import Dcache
+import DcacheFileSystem
 
 /// What a cache holds, without asking its backend.
 struct CachedNames {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
+import DcacheFileSystem
+
 /// The names of a directory by their lower case, as far as ASCII letters go.
 struct DirectoryListing: Sendable {
   /// The stored spelling of each folded name; empty if there are several.

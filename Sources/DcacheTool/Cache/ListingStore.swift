@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
+import DcacheFileSystem
+
 /// Listings of the directories that were needed last, each read once by whoever comes first.
 final class ListingStore: Sendable {
   /// A listing, or the place for it: those who come while it is being read wait here, and

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
 import Dcache
+import DcacheFileSystem
 
 /// Resolves paths through a cache, component by component: one thread's.
 ///
@@ -146,6 +147,6 @@ extension Finding {
     self = .present(
       FileIdentity(
         device: identity.device, inode: number ?? 0,
-        type: kind == identity.type.kind ? identity.type : .unknown))
+        type: kind == identity.type.inodeKind ? identity.type : .unknown))
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
 import Dcache
+import DcacheFileSystem
 import Glibc
 import Synchronization
 
@@ -28,7 +29,7 @@ final class WalkBackend: DirectoryBackend {
     count.add(1, ordering: .relaxed)
     let path = directory.path.isEmpty ? name.copied() : directory.path + [slash] + name.copied()
     guard let file = try find(path) else { return .absent }
-    return .found(file, kind: file.identity.type.kind, number: file.identity.inode)
+    return .found(file, kind: file.identity.type.inodeKind, number: file.identity.inode)
   }
 
   func linkTarget(of link: WalkedFile) throws(DcacheError) -> [UInt8] {

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Dcache
+import DcacheFileSystem
 
 /// What the command's exit status says.
 enum ExitStatus {

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Dcache
+import DcacheFileSystem
 import Glibc
 
 /// Options of the commands that resolve a whole tree.

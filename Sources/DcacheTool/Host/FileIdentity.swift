@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
+import DcacheFileSystem
+
 /// What makes a file the same file: two names that agree in this lead to one object.
 struct FileIdentity: Sendable, Hashable {
   /// `st_dev`
@@ -7,7 +9,7 @@ struct FileIdentity: Sendable, Hashable {
   /// `st_ino`
   let inode: UInt64
   /// The kind in `st_mode`.
-  let type: FileType
+  let type: FileKind
 }
 
 extension FileIdentity: CustomStringConvertible {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
 import Dcache
+import DcacheFileSystem
 
 /// What looking for a path came to, in the cache or on the host.
 enum Finding: Sendable, Hashable {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
+import DcacheFileSystem
+
 /// A few paths in one piece of memory, each followed by NUL, so that nothing but resolving them is
 /// timed.
 struct PathBatch {

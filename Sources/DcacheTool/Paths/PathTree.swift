@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
+import DcacheFileSystem
+
 /// The paths to be resolved, and what the host says of each: a node for each, which knows its parent.
 ///
 /// A node takes 24 bytes and the bytes of its name, so that a million paths take some 45 MB. Nodes
@@ -12,7 +14,7 @@ struct PathTree: Sendable {
     let nameStart: UInt32
     let device: UInt32
     let nameLength: UInt8
-    let type: FileType
+    let type: FileKind
     var spelling: Spelling
   }
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
+import DcacheFileSystem
+
 /// What is resolved in one phase: a path made from each of some nodes.
 struct ProbeSet: Sendable {
   let phase: Phase

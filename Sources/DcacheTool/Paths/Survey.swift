@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
+import DcacheFileSystem
 import Glibc
 
 /// Reads a directory tree, breadth first: the names of a directory stay together.

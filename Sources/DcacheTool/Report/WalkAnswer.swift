@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
 import Dcache
+import DcacheFileSystem
 
 /// Where a path led in a walk, and what it cost.
 struct WalkAnswer: Sendable, Hashable {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
+import DcacheFileSystem
 import Glibc
 
 /// Judges answers that differ from what the host said when the tree was read, and keeps the wrong

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
 import Dcache
+import DcacheFileSystem
 
 /// Runs phases: in each, all threads at once resolve all of its paths, on the host and then in the
 /// cache.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
 import Dcache
+import DcacheFileSystem
 
 /// All that `dcache resolve` does between its options and its report.
 struct ResolveJob {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
 import Dcache
-import Glibc
+import DcacheFileSystem
 
 /// Threads that begin together and are waited for.
 ///
@@ -14,12 +14,12 @@ enum ThreadTeam {
   ) throws(DcacheError) -> [Result] {
     let gate = StartGate()
     let results = Locked([Result?](repeating: nil, count: count))
-    var threads: [pthread_t] = []
+    var threads: [HostThread] = []
     var failure: DcacheError?
     for index in 0..<count where failure == nil {
       do throws(DcacheError) {
         threads.append(
-          try start {
+          try HostThread {
             guard gate.wait() else { return }
             let result = body(index)
             results.withLock { $0[index] = result }
@@ -29,36 +29,8 @@ enum ThreadTeam {
       }
     }
     gate.open(failure == nil)
-    for thread in threads { pthread_join(thread, nil) }
+    for thread in threads { thread.join() }
     if let failure { throw failure }
     return results.withLock { $0.compactMap(\.self) }
-  }
-
-  /// What a new thread is given: `pthread_create` takes one pointer.
-  private final class Start: Sendable {
-    let body: @Sendable () -> Void
-
-    init(_ body: @escaping @Sendable () -> Void) {
-      self.body = body
-    }
-  }
-
-  private static func start(
-    _ body: @escaping @Sendable () -> Void
-  ) throws(DcacheError) -> pthread_t {
-    let argument = Unmanaged.passRetained(Start(body))
-    var thread = pthread_t()
-    let code = pthread_create(
-      &thread, nil,
-      { argument in
-        guard let argument else { return nil }
-        Unmanaged<Start>.fromOpaque(argument).takeRetainedValue().body()
-        return nil
-      }, argument.toOpaque())
-    guard code == 0 else {
-      argument.release()
-      throw DcacheError(rawValue: code)
-    }
-    return thread
   }
 }

@@ -1,21 +1,29 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
-import Dcache
-import Glibc
+package import Dcache
+package import Glibc
 
 /// What kind of file a name leads to, as `lstat(2)` tells them apart.
-enum FileType: UInt8, Sendable {
+public enum FileKind: UInt8, Sendable {
+  /// None of these, or the host does not say.
   case unknown
+  /// A directory.
   case directory
+  /// A regular file.
   case regular
+  /// A symbolic link.
   case symlink
+  /// A FIFO.
   case fifo
+  /// A socket.
   case socket
+  /// A character device.
   case characterDevice
+  /// A block device.
   case blockDevice
 
   /// The kind that is part of an `st_mode`.
-  init(mode: mode_t) {
+  package init(mode: mode_t) {
     switch mode & S_IFMT {
     case S_IFDIR: self = .directory
     case S_IFREG: self = .regular
@@ -29,7 +37,7 @@ enum FileType: UInt8, Sendable {
   }
 
   /// What the cache is told.
-  var kind: InodeKind {
+  package var inodeKind: InodeKind {
     switch self {
     case .directory: .directory
     case .regular: .regular
@@ -39,8 +47,9 @@ enum FileType: UInt8, Sendable {
   }
 }
 
-extension FileType: CustomStringConvertible {
-  var description: String {
+extension FileKind: CustomStringConvertible {
+  /// In words.
+  public var description: String {
     switch self {
     case .unknown: "file of unknown kind"
     case .directory: "directory"
