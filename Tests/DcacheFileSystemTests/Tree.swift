@@ -132,6 +132,13 @@ extension CachedFileSystem {
     }
   }
 
+  /// Unless somebody on this machine has mounted something.
+  func hasAskedNothing(since before: Statistics) -> Bool {
+    let now = statistics
+    return (now.asked, now.listed) == (before.asked, before.listed)
+      || now.forgotten != before.forgotten
+  }
+
   func names(_ path: String) throws -> [String] { try entries(of: path).map(\.name) }
 }
 
@@ -147,5 +154,39 @@ extension FileKind {
     case .characterDevice: S_IFCHR
     case .blockDevice: S_IFBLK
     }
+  }
+}
+
+extension Tree {
+  func exchange(_ one: String, _ other: String) {
+    rename(one, "between")
+    rename(other, one)
+    rename("between", other)
+  }
+}
+
+extension Host {
+  static func names(_ path: String) -> [String] {
+    guard let stream = opendir(path) else { return [] }
+    defer { closedir(stream) }
+    var names: [String] = []
+    while let entry = readdir(stream) {
+      let name = withUnsafePointer(to: &entry.pointee.d_name) {
+        String(cString: UnsafeRawPointer($0).assumingMemoryBound(to: CChar.self))
+      }
+      if name != ".", name != ".." { names.append(name) }
+    }
+    return names.sorted { Array($0.utf8).lexicographicallyPrecedes(Array($1.utf8)) }
+  }
+
+  /// The number in a file.
+  static func number(_ path: String) -> Int? {
+    guard let file = fopen(path, "r") else { return nil }
+    defer { fclose(file) }
+    var number = 0
+    while case let digit = fgetc(file), isdigit(digit) != 0 {
+      number = number * 10 + Int(digit) - 48
+    }
+    return number
   }
 }

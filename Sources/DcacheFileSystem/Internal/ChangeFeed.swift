@@ -63,6 +63,9 @@ final class ChangeFeed: Sendable {
     for descriptor in [poller, stopper, mounts] where descriptor >= 0 { close(descriptor) }
   }
 
+  /// How many have heard of something and are not done with it; for tests.
+  var waiting: Int { draining.load(ordering: .sequentiallyConsistent) }
+
   /// Act upon all changes that have been made before.
   func refresh() {
     let news = host_poll(poller, 0)
