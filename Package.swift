@@ -66,7 +66,7 @@ let package = Package(
       name: "DcacheTests", dependencies: ["Dcache", "CDcache", "MixedC"], swiftSettings: strict),
     .testTarget(
       name: "DcacheFileSystemTests", dependencies: ["DcacheFileSystem", "Dcache"],
-      swiftSettings: strict),
+      exclude: ["mutants", "run-mutants.sh"], swiftSettings: strict),
     .testTarget(
       name: "DcacheToolTests",
       dependencies: [

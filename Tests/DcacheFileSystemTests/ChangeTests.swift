@@ -294,3 +294,44 @@ import Testing
     while try files.status(of: "d/f").size != 6 { usleep(100) }
   }
 }
+
+extension ChangeTests {
+  @Test func `rights are taken away`() throws {
+    for _ in 0..<2 { #expect(try files.exists("d/e/g")) }
+    let before = files.statistics.asked
+    tree.setMode("d/e", 0o700)
+    #expect(try files.exists("d/e/g"))
+    // It was asked for again: the host's answer may be another one now.
+    #expect(files.statistics.asked > before)
+  }
+
+  @Test func `a watch is lost`() throws {
+    for _ in 0..<3 { try expectTruth() }
+    let watches = files.backend.watches
+    for name in ["d", "d/e"] {
+      let found = try files.cache.walk(Host.realpath(tree.at(name)).get()).payload
+      let node = try #require(found)
+      guard case .watched(let watch) = node.withState({ $0.watch }) else {
+        Issue.record("\(name) is not watched")
+        continue
+      }
+      // As the host does when what is watched is unmounted.
+      #expect(inotify_rm_watch(watches.descriptor, watch) == 0)
+      tree.write("\(name)/new", "nobody tells")
+      for _ in 0..<3 { try expectTruth() }
+      #expect(watches.nodes(of: watch).isEmpty)
+      tree.remove(name: "\(name)/new")
+      for _ in 0..<3 { try expectTruth() }
+    }
+  }
+
+  @Test func `a watch is shared by the names of a file`() throws {
+    tree.make(otherName: "d/new", of: "d/f")
+    for _ in 0..<3 { try expectTruth() }
+    tree.remove(name: "d/new")
+    for _ in 0..<2 { #expect(try !files.exists("d/new")) }
+    files.cache.barrier()
+    tree.write("d/f", "longer")
+    for _ in 0..<3 { try expectTruth() }
+  }
+}
