@@ -24,7 +24,7 @@ extension CachedFileSystem {
       path, .directory,
       kept: { node in node.withState { $0.listing } },
       asked: { node, _ throws(DcacheError) in
-        try backend.listing(of: node, keeping: budget)
+        try backend.listing(of: node)
       },
       direct: { path throws(DcacheError) in
         try backend.place.listing(ofCallersPath: path)

@@ -26,7 +26,6 @@ public final class CachedFileSystem: Sendable {
   internal let cache: DentryCache<Node>
   internal let backend: HostBackend
   internal let feed: ChangeFeed
-  internal let budget: ListingBudget
   /// Where paths begin that do not begin with `/`: ends with one.
   private let start: [UInt8]
   private let isStrict: Bool
@@ -61,7 +60,7 @@ public final class CachedFileSystem: Sendable {
       let watches = WatchTable(
         descriptor: descriptor, place: place, maxWatches: limits.all, maxFileWatches: limits.files)
       backend = HostBackend(
-        place: place, watches: watches, unwatched: options.unwatched, probe: probe)
+        place: place, watches: watches, options: options, probe: probe)
       let top = try backend.top()
       cache = try DentryCache(
         root: top,
@@ -71,7 +70,6 @@ public final class CachedFileSystem: Sendable {
         backend: backend)
       let feed = try ChangeFeed(cache: cache, top: top, backend: backend, probe: probe)
       self.feed = feed
-      budget = ListingBudget(maxNames: options.maxListedNames)
       start = Self.start(directory, place)
       isStrict = options.truth == .strict
       listener = isStrict ? nil : try HostThread { feed.run() }
@@ -169,7 +167,9 @@ extension CachedFileSystem.Options {
   internal func watchLimits() throws(DcacheError) -> (all: Int, files: Int) {
     let all = maxWatches ?? Self.hostsWatches / 2
     let files = maxFileWatches ?? all / 2
-    guard all >= 0, files >= 0, maxListedNames >= 0 else { throw .invalidArgument }
+    guard all >= 0, files >= 0, maxListedNames >= 0, missesBeforeListing >= 0 else {
+      throw .invalidArgument
+    }
     if case .trusted(let time) = unwatched, time <= .zero { throw .invalidArgument }
     return (all, files)
   }

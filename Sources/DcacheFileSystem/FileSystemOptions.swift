@@ -25,6 +25,11 @@ extension CachedFileSystem {
     /// Names to keep in listings of directories, of all directories together.
     public var maxListedNames = 1_000_000
 
+    /// How many names must be missing in a directory that is not large before it is read, to know at once
+    /// what else is missing; 0: it is not. As long as its names change all the time, so many are asked for
+    /// after each change.
+    public var missesBeforeListing = 8
+
     /// Watches of inotify's to take; nil: half of what the host allows a user. Each is a directory in
     /// which something is cached, or a file. What there is no watch for is `unwatched`.
     public var maxWatches: Int?

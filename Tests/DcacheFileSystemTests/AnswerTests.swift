@@ -74,6 +74,25 @@ import Testing
     }
   }
 
+  @Test func `a directory where much is missing is listed`() throws {
+    tree.make(directory: "d")
+    tree.write("d/f")
+    for name in 0..<100 { #expect(try !files.exists("d/\(name)")) }
+    #expect(try files.exists("d/f"))
+    let statistics = files.statistics
+    #expect(statistics.listed == 1 || statistics.forgotten > 0)
+    #expect(statistics.asked < 20 || statistics.forgotten > 0)
+    tree.write("d/50")
+    for name in 0..<100 { #expect(try files.exists("d/\(name)") == (name == 50)) }
+
+    var options = CachedFileSystem.Options()
+    options.missesBeforeListing = 0
+    let never = try CachedFileSystem(directory: tree.path, options: options)
+    for name in 100..<200 { #expect(try !never.exists("d/\(name)")) }
+    #expect(never.statistics.listed == 0)
+    #expect(never.statistics.asked >= 100)
+  }
+
   @Test func `paths without a slash begin in the directory`() throws {
     tree.make(directory: "d")
     tree.write("d/f")
@@ -226,6 +245,7 @@ import Testing
     refuses { $0.maxFileWatches = -1 }
     refuses { $0.maxListedNames = -1 }
     refuses { $0.maxEntries = -1 }
+    refuses { $0.missesBeforeListing = -1 }
     refuses { $0.unwatched = .trusted(for: .zero) }
   }
 }

@@ -19,16 +19,13 @@ run() { # what to test, where to say what came of it
 	(cd "$copy" && timeout 600 ${SWIFT:-swift} test --skip-build --disable-xctest --filter "$1" >>"$2" 2>&1)
 }
 
-restore() {
-	for file in $(git ls-files Package.swift Package.resolved Sources include Tests); do
-		cmp -s "$file" "$copy/$file" && continue
-		mkdir -p "$copy/$(dirname "$file")"
-		cp -P "$file" "$copy/$file"
-	done
-}
+for file in $(git ls-files Package.swift Package.resolved Sources include Tests); do
+	[ -e "$copy/$file" ] && { [ -L "$file" ] || cmp -s "$file" "$copy/$file"; } && continue
+	mkdir -p "$copy/$(dirname "$file")"
+	cp -P "$file" "$copy/$file"
+done
 
 survivors=0
-restore
 run DcacheFileSystemTests "$copy/log" || { echo "the tests fail without a mutant: $copy/log"; exit 1; }
 for patch in Tests/DcacheFileSystemTests/mutants/*.patch; do
 	name=$(basename "$patch" .patch)
@@ -37,7 +34,6 @@ for patch in Tests/DcacheFileSystemTests/mutants/*.patch; do
 		for pattern; do [[ $name == *$pattern* ]] && wanted=yes; done
 		[ $wanted = yes ] || continue
 	fi
-	restore
 	if ! patch -s -p1 -d "$copy" <"$patch"; then
 		echo "$name: does not apply"
 		survivors=$((survivors + 1))
@@ -52,6 +48,6 @@ for patch in Tests/DcacheFileSystemTests/mutants/*.patch; do
 		;;
 	*) echo "$name: $(grep -c 'recorded an issue' "$copy/log") issues" ;;
 	esac
+	patch -s -R -p1 -d "$copy" <"$patch"
 done
-restore
 exit $((survivors > 0))

@@ -15,15 +15,19 @@ final class HostBackend: DirectoryBackend {
   let devices: LocalDevices
   let counters = HostCounters()
   private let unwatched: CachedFileSystem.Unwatched
+  private let budget: ListingBudget
+  private let missesBeforeListing: Int
   /// Of tests, to do something at one moment.
   private let probe: Probe?
 
   init(
-    place: HostPlace, watches: WatchTable, unwatched: CachedFileSystem.Unwatched, probe: Probe?
+    place: HostPlace, watches: WatchTable, options: CachedFileSystem.Options, probe: Probe?
   ) {
     self.place = place
     self.watches = watches
-    self.unwatched = unwatched
+    unwatched = options.unwatched
+    budget = ListingBudget(maxNames: options.maxListedNames)
+    missesBeforeListing = options.missesBeforeListing
     self.probe = probe
     devices = LocalDevices(place)
   }
@@ -51,11 +55,14 @@ final class HostBackend: DirectoryBackend {
       guard case .trusted(let time) = unwatched else { throw .unwatched }
       timeToLive = time
     }
-    if isTold, let listing = directory.withState({ $0.listing }), !listing.contains(name) {
+    if isTold, let listing = try listing(afterMissesIn: directory), !listing.contains(name) {
       return .absent
     }
     let path = directory.path.isEmpty ? name.copied() : directory.path + [slash] + name.copied()
-    guard let node = try ask(path, isBrief: !isTold) else { return .absent }
+    guard let node = try ask(path, isBrief: !isTold) else {
+      directory.withState { $0.misses += 1 }
+      return .absent
+    }
     return node.kind == .directory
       ? .numbered(node.id) { () throws(DcacheError) in (node, .directory) }
       : .found(node, kind: node.kind.inodeKind, number: node.inode)
@@ -83,6 +90,26 @@ final class HostBackend: DirectoryBackend {
     probe?(.watched, directory.path)
     return true
   }
+
+  /// The listing of a directory, if there is one, or if so many names were missing that it is cheaper to
+  /// know them all.
+  private func listing(afterMissesIn directory: Node) throws(DcacheError) -> Listing? {
+    let (listing, isDue) = directory.withState { state in
+      let isSmall = state.status.size <= Self.maxListedSize
+      return (state.listing, isSmall && state.misses >= missesBeforeListing)
+    }
+    if listing != nil || missesBeforeListing == 0 || !isDue { return listing }
+    do throws(DcacheError) {
+      return try self.listing(of: directory)
+    } catch {
+      // It may be searched and still not be allowed to be read. Not again before as many misses more.
+      directory.withState { $0.misses = 0 }
+      return nil
+    }
+  }
+
+  /// Of what size, as the host gives it, a directory is at most that is listed without being asked for.
+  private static let maxListedSize = 1 << 16
 
   /// What the host says of a node's path; nil: there is nothing.
   private func ask(_ path: [UInt8], isBrief: Bool) throws(DcacheError) -> Node? {
@@ -157,7 +184,7 @@ extension HostBackend {
   }
 
   /// The names in a directory.
-  func listing(of node: Node, keeping budget: ListingBudget) throws(DcacheError) -> Listing {
+  func listing(of node: Node) throws(DcacheError) -> Listing {
     try node.whileAsking { () throws(DcacheError) in
       if let listing = node.withState({ $0.listing }) { return listing }
       guard watch(node) else { throw .unwatched }
@@ -169,6 +196,7 @@ extension HostBackend {
       let isKept = node.withState { state in
         guard case .watched = state.watch, state.changes == changes else { return false }
         state.listing = listing
+        state.misses = 0
         return true
       }
       if isKept, !budget.admit(listing, of: node) {

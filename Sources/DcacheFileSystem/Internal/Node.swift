@@ -39,6 +39,8 @@ final class Node: @unchecked Sendable {
     var watch = Watch.none
     /// The names of a directory that is watched, none of which has changed since they were read.
     var listing: Listing?
+    /// How many names the host was asked for and did not have, since it was listed last.
+    var misses = 0
   }
 
   enum Watch: Equatable {
@@ -96,6 +98,7 @@ final class Node: @unchecked Sendable {
       state.changes += 1
       state.isKept = isBrief
       state.listing = nil
+      state.misses = 0
     }
   }
 

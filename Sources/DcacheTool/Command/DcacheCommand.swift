@@ -8,5 +8,5 @@ struct DcacheCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "dcache",
     abstract: "Try the dentry cache on a real directory tree.",
-    subcommands: [ResolveCommand.self, WalkCommand.self, StatCommand.self])
+    subcommands: [ResolveCommand.self, WalkCommand.self, StatCommand.self, HeadersCommand.self])
 }

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
 import Dcache
-import FoundationEssentials
 
 /// What `dcache stat` shows, under the names that programs see.
-struct CounterReport: Sendable, Hashable, Codable {
+struct CounterReport: Sendable, Hashable, Codable, JSONReport {
   /// The directory, as it was given.
   let directory: String
   /// Paths below the directory.
@@ -21,12 +20,5 @@ struct CounterReport: Sendable, Hashable, Codable {
     threads = report.threads
     maxEntries = report.maxEntries
     counters = statistics
-  }
-
-  /// As one JSON object, its keys in alphabetical order.
-  func json() throws -> String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    return String(decoding: try encoder.encode(self), as: UTF8.self)
   }
 }

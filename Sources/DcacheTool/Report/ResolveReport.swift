@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
-import FoundationEssentials
-
 /// What `dcache resolve` came to, under the names that programs see.
-struct ResolveReport: Sendable, Hashable, Codable {
+struct ResolveReport: Sendable, Hashable, Codable, JSONReport {
   /// The directory, as it was given.
   var directory = ""
   let threads: Int
@@ -56,12 +54,5 @@ struct ResolveReport: Sendable, Hashable, Codable {
     vanished += checker.vanished
     changed = checker.changed
     (wrongAnswers, wrong) = checker.wrong
-  }
-
-  /// As one JSON object, its keys in alphabetical order.
-  func json() throws -> String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    return String(decoding: try encoder.encode(self), as: UTF8.self)
   }
 }
