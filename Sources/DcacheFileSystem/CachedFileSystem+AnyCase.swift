@@ -68,18 +68,18 @@ private struct Resolution {
       return
     }
     var next = path + [slash] + name.copied()
-    var status: FileStatus
+    var kind: FileKind
     do throws(DcacheError) {
-      status = try files.status(of: next.span, followingSymlinks: false)
+      kind = try files.kind(of: next.span)
     } catch .noSuchFileOrDirectory {
       let directory = path.isEmpty ? [slash] : path
       guard let stored = try files.listing(of: directory.span).storedSpelling(of: name)
       else { throw .noSuchFileOrDirectory }
       next = path + [slash] + stored
-      status = try files.status(of: next.span, followingSymlinks: false)
+      kind = try files.kind(of: next.span)
     }
-    if status.kind == .symlink { return try follow(linkAt: next) }
-    guard isLast || status.kind == .directory else { throw .notDirectory }
+    if kind == .symlink { return try follow(linkAt: next) }
+    guard isLast || kind == .directory else { throw .notDirectory }
     path = next
   }
 

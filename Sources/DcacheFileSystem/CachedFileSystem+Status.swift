@@ -32,6 +32,17 @@ extension CachedFileSystem {
       })
   }
 
+  /// What kind of file it is, links not followed. That does not change as long as it has its name.
+  internal func kind(of path: Span<UInt8>) throws(DcacheError) -> FileKind {
+    try find(
+      path, .noFollow,
+      kept: { $0.kind },
+      asked: { node, _ in node.kind },
+      direct: { path throws(DcacheError) in
+        try backend.place.status(ofCallersPath: path, followingSymlinks: false).kind
+      })
+  }
+
   /// Is there anything at this path, links followed?
   ///
   /// - Throws: what the host says, except that there is nothing there: for want of a name, or since
