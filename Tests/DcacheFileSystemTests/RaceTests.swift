@@ -51,6 +51,10 @@ import Testing
     }
   }
 
+  private static func directory(of name: String) -> String {
+    String(name[..<(name.lastIndex(of: "/") ?? name.startIndex)])
+  }
+
   /// What is asked, and where the answer comes from.
   static let asked = ["d/f", "d/new", "d/l", "d", "d/e/g"]
 
@@ -83,12 +87,14 @@ import Testing
     let files = try CachedFileSystem(
       root: "/", directory: tree.path, options: .init(), probe: trap.probe)
     for _ in 0..<callsBefore { _ = answer(files, name) }
-    trap.set(at: point) {
+    let place = name == "d/l" ? "d/f" : name
+    trap.set(at: point, point == .watched ? Self.directory(of: place) : place) {
       self.make(change)
       if isDrained { files.feed.refresh() }
     }
     // Of the call that is under way any answer will do that was true meanwhile.
     _ = answer(files, name)
+    #expect(trap.hasSprung || callsBefore > 0, "\(change) \(point) \(name)")
     trap.clear()
     for _ in 0..<3 {
       for name in Self.asked {
@@ -103,7 +109,7 @@ import Testing
     let files = try CachedFileSystem(
       root: "/", directory: tree.path, options: .init(), probe: trap.probe)
     _ = files.seen(tree.at("d/e"))
-    trap.set(at: point) {
+    trap.set(at: point, "/d") {
       self.tree.write("d/new")
       self.tree.remove(name: "d/f")
       if isDrained { files.feed.refresh() }
@@ -127,7 +133,7 @@ import Testing
       let second = Locked<[Result<Seen, Code>]>([])
       let thread = Locked<HostThread?>(nil)
       let isDone = Atomic<Bool>(false)
-      trap.set(at: .asked) {
+      trap.set(at: .asked, name) {
         race.make(change)
         let waited = files.statistics.cache.lookupsWaited
         thread.withLock { thread in
@@ -180,7 +186,7 @@ import Testing
     #expect(try files.exists("d/e"))
     let asked = files.statistics.asked
     let waited = files.statistics.cache.lookupsWaited
-    trap.set(at: .asking) {
+    trap.set(at: .asking, "d/f") {
       while files.statistics.cache.lookupsWaited < waited + 31 { usleep(50) }
     }
     let found = Atomic<Int>(0)
@@ -196,26 +202,37 @@ import Testing
   }
 }
 
-/// Does something once, at the next moment of a kind.
+/// Does something once, at the next moment of a kind at which it is about one path.
 final class Trap: Sendable {
-  private let set = Locked<(point: ProbePoint, body: @Sendable () -> Void)?>(nil)
+  private struct Armed {
+    let point: ProbePoint
+    let end: String
+    let body: @Sendable () -> Void
+  }
+
+  private let armed = Locked<Armed?>(nil)
 
   var probe: Probe {
-    { point, _ in
-      let body = self.set.withLock { set -> (@Sendable () -> Void)? in
-        guard let trap = set, trap.point == point else { return nil }
-        set = nil
+    { point, path in
+      let body = self.armed.withLock { armed -> (@Sendable () -> Void)? in
+        guard let trap = armed, trap.point == point,
+          String(decoding: path, as: UTF8.self).hasSuffix(trap.end)
+        else { return nil }
+        armed = nil
         return trap.body
       }
       body?()
     }
   }
 
-  func set(at point: ProbePoint, _ body: @escaping @Sendable () -> Void) {
-    set.withLock { $0 = (point, body) }
+  /// `end`: of the path.
+  func set(at point: ProbePoint, _ end: String = "", _ body: @escaping @Sendable () -> Void) {
+    armed.withLock { $0 = Armed(point: point, end: end, body: body) }
   }
 
+  var hasSprung: Bool { armed.withLock { $0 == nil } }
+
   func clear() {
-    set.withLock { $0 = nil }
+    armed.withLock { $0 = nil }
   }
 }
