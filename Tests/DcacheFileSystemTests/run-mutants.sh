@@ -15,7 +15,7 @@ copy=${TMPDIR:-/tmp}/dcache-fs-mutants.$(id -u)
 mkdir -p "$copy"
 
 run() { # what to test, where to say what came of it
-	(cd "$copy" && DCACHE_WERROR= timeout 1200 ${SWIFT:-swift} build --build-tests >"$2" 2>&1) || return 2
+	(cd "$copy" && unset DCACHE_WERROR && timeout 1200 ${SWIFT:-swift} build --build-tests >"$2" 2>&1) || return 2
 	(cd "$copy" && timeout 600 ${SWIFT:-swift} test --skip-build --disable-xctest --filter "$1" >>"$2" 2>&1)
 }
 
