@@ -29,13 +29,19 @@ extension CachedFileSystem {
     _ path: Path, ignoringCase: Bool
   ) throws(FileSystemError) -> [UInt8] {
     try answer(path) { path throws(DcacheError) in
-      do throws(DcacheError) {
-        return try realpath(of: path)
-      } catch .noSuchFileOrDirectory where ignoringCase {
-        var resolution = Resolution(files: self)
-        try resolution.follow(path)
-        return resolution.path.isEmpty ? [slash] : resolution.path
-      }
+      try resolve(path, ignoringCase: ignoringCase)
+    }
+  }
+
+  internal func resolve(
+    _ path: Span<UInt8>, ignoringCase: Bool
+  ) throws(DcacheError) -> [UInt8] {
+    do throws(DcacheError) {
+      return try realpath(of: path)
+    } catch .noSuchFileOrDirectory where ignoringCase {
+      var resolution = Resolution(files: self)
+      try resolution.follow(path)
+      return resolution.path.isEmpty ? [slash] : resolution.path
     }
   }
 }

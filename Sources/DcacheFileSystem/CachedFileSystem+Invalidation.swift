@@ -59,5 +59,5 @@ extension CachedFileSystem {
 }
 
 extension UInt8 {
-  fileprivate static var dot: UInt8 { UInt8(ascii: ".") }
+  internal static var dot: UInt8 { UInt8(ascii: ".") }
 }

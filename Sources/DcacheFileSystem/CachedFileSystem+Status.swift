@@ -62,8 +62,16 @@ extension CachedFileSystem {
           _ = try backend.place.status(ofCallersPath: path, followingSymlinks: true)
           return true
         })
-    } catch .noSuchFileOrDirectory, .notDirectory, .tooManySymbolicLinkLevels {
+    } catch {
+      guard error.meansAbsent else { throw error }
       return false
     }
+  }
+}
+
+extension DcacheError {
+  /// Does a path of which the host says this lead nowhere?
+  internal var meansAbsent: Bool {
+    self == .noSuchFileOrDirectory || self == .notDirectory || self == .tooManySymbolicLinkLevels
   }
 }

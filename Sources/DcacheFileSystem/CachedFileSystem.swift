@@ -26,6 +26,8 @@ public final class CachedFileSystem: Sendable {
   internal let cache: DentryCache<Node>
   internal let backend: HostBackend
   internal let feed: ChangeFeed
+  /// Whose threads ask the host for tasks.
+  internal let pool: HostPool
   /// Where paths begin that do not begin with `/`: ends with one.
   private let start: [UInt8]
   private let isStrict: Bool
@@ -70,6 +72,7 @@ public final class CachedFileSystem: Sendable {
         backend: backend)
       let feed = try ChangeFeed(cache: cache, top: top, backend: backend, probe: probe)
       self.feed = feed
+      pool = HostPool(threads: options.concurrency ?? 2 * Self.processors)
       start = Self.start(directory, place)
       isStrict = options.truth == .strict
       listener = isStrict ? nil : try HostThread { feed.run() }
@@ -87,10 +90,13 @@ public final class CachedFileSystem: Sendable {
   public func close() {
     guard !isClosed.exchange(true, ordering: .sequentiallyConsistent) else { return }
     feed.stop()
+    pool.stop()
     listener?.join()
     feed.forgetAll()
     cache.shrink()
   }
+
+  private static var processors: Int { max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 1) }
 
   private static func start(_ directory: String?, _ place: HostPlace) -> [UInt8] {
     if let directory { return Array("/\(directory)/".utf8) }
@@ -130,13 +136,7 @@ extension CachedFileSystem {
     asked: (Node, _ since: UInt64) throws(DcacheError) -> Result,
     direct: (Span<UInt8>) throws(DcacheError) -> Result
   ) throws(DcacheError) -> Result {
-    let hit = try cache.withReadLock { section throws(DcacheError) -> Result? in
-      let found = try section.walk(path, root: cache.root, options: options) { view in
-        view.withPayload { node in kept(node) } ?? nil
-      }
-      return found ?? nil
-    }
-    if let hit { return hit }
+    if let hit = try findCached(path, options, kept).0 { return hit }
     let start = now()
     do throws(DcacheError) {
       let entry = try cache.walk(path, options: options)
@@ -167,7 +167,8 @@ extension CachedFileSystem.Options {
   internal func watchLimits() throws(DcacheError) -> (all: Int, files: Int) {
     let all = maxWatches ?? Self.hostsWatches / 2
     let files = maxFileWatches ?? all / 2
-    guard all >= 0, files >= 0, maxListedNames >= 0, missesBeforeListing >= 0 else {
+    guard all >= 0, files >= 0, maxListedNames >= 0, missesBeforeListing >= 0, concurrency ?? 1 > 0
+    else {
       throw .invalidArgument
     }
     if case .trusted(let time) = unwatched, time <= .zero { throw .invalidArgument }

@@ -38,6 +38,10 @@ extension CachedFileSystem {
     /// watch for is asked of the host each time. nil: half of the watches.
     public var maxFileWatches: Int?
 
+    /// How many threads may ask the host for tasks; they are started when they are needed. nil: twice as many
+    /// as there are processors.
+    public var concurrency: Int?
+
     /// The defaults.
     public init() {}
   }

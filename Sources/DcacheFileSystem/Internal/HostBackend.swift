@@ -55,17 +55,28 @@ final class HostBackend: DirectoryBackend {
       guard case .trusted(let time) = unwatched else { throw .unwatched }
       timeToLive = time
     }
-    if isTold, let listing = try listing(afterMissesIn: directory), !listing.contains(name) {
-      return .absent
-    }
-    let path = directory.path.isEmpty ? name.copied() : directory.path + [slash] + name.copied()
-    guard let node = try ask(path, isBrief: !isTold) else {
-      directory.withState { $0.misses += 1 }
-      return .absent
-    }
+    return answer(with: try find(name, in: directory, isTold: isTold))
+  }
+
+  /// As the cache takes it; nil: the name does not exist.
+  func answer(with node: Node?) -> LookupAnswer<Node> {
+    guard let node else { return .absent }
     return node.kind == .directory
       ? .numbered(node.id) { () throws(DcacheError) in (node, .directory) }
       : .found(node, kind: node.kind.inodeKind, number: node.inode)
+  }
+
+  /// What a name leads to, in a directory that is watched if `isTold`; nil: it does not exist.
+  func find(
+    _ name: Span<UInt8>, in directory: Node, isTold: Bool
+  ) throws(DcacheError) -> Node? {
+    if isTold, let listing = try listing(afterMissesIn: directory), !listing.contains(name) {
+      return nil
+    }
+    let path = directory.path.isEmpty ? name.copied() : directory.path + [slash] + name.copied()
+    let node = try ask(path, isBrief: !isTold)
+    if node == nil { directory.withState { $0.misses += 1 } }
+    return node
   }
 
   func linkTarget(of link: Node) throws(DcacheError) -> [UInt8] {

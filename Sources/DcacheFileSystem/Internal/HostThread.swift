@@ -17,7 +17,7 @@ package final class HostThread: @unchecked Sendable {
     }
   }
 
-  /// Runs `body` in a new thread, which must be joined.
+  /// Runs `body` in a new thread, which must be joined or detached.
   package init(_ body: @escaping @Sendable () -> Void) throws(DcacheError) {
     let argument = Unmanaged.passRetained(Start(body))
     var thread = pthread_t()
@@ -35,7 +35,12 @@ package final class HostThread: @unchecked Sendable {
     self.thread = thread
   }
 
-  /// Waits until it has ended. Once.
+  /// Nobody will join it.
+  package func detach() {
+    pthread_detach(thread)
+  }
+
+  /// Waits until it has ended. Once, and not if it is detached.
   package func join() {
     pthread_join(thread, nil)
   }
