@@ -25,13 +25,16 @@ struct HeadersCommandTests {
     #expect(report.watches >= 20)
     #expect(report.bytes > 0)
     #expect(
-      report.phases.map(\.name) == [.stat, .strictCold, .strictWarm, .relaxedCold, .relaxedWarm])
+      report.phases.map(\.name) == [
+        .stat, .strictCold, .strictWarm, .relaxedCold, .relaxedWarm, .tasksCold, .tasksWarm,
+      ])
     for phase in report.phases { #expect(phase.lookups == report.paths * 3) }
     #expect(report.phases[0].asked == report.paths * 3)
     // Directories are asked about, watched, and listed after some misses: much less than each path.
     #expect(report.phases[1].asked < report.paths)
     #expect(report.phases[1].polls == report.paths * 3)
     #expect(report.phases[3].polls == 0)
+    #expect(report.phases[5].asked < report.paths)
   }
 
   @Test("a trace")

@@ -4,7 +4,7 @@ import ArgumentParser
 
 /// The command `dcache`.
 @main
-struct DcacheCommand: ParsableCommand {
+struct DcacheCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "dcache",
     abstract: "Try the dentry cache on a real directory tree.",

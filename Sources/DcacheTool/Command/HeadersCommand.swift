@@ -6,7 +6,7 @@ import DcacheFileSystem
 import Glibc
 
 /// `dcache headers`.
-struct HeadersCommand: ParsableCommand {
+struct HeadersCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "headers",
     abstract:
@@ -37,14 +37,14 @@ struct HeadersCommand: ParsableCommand {
     }
   }
 
-  func run() throws {
+  func run() async throws {
     Interruption.watch()
     let made = trace == nil ? try makeHeaders() : nil
     defer { made?.remove() }
     let report: HeaderReport
     do throws(DcacheError) {
       let trace = if let made { made.trace } else { try HeaderTrace(file: trace ?? "") }
-      report = try HeaderJob(trace: trace, tasks: tasks).run()
+      report = try await HeaderJob(trace: trace, tasks: tasks).run()
     } catch {
       if Interruption.isRequested { throw ExitStatus.interrupted.because("interrupted") }
       throw self.trace.map { HostDirectory.cannotRead($0, error) }

@@ -9,8 +9,9 @@ enum HeadersHelp {
     every task asks for, in their order.
 
     It does so by stat(2) and by CachedFileSystem.exists, in the same run: with an empty cache, and again \
-    with what that left; both when each call sees to it that all changes before it are known (strict), and \
-    when a thread in the background does (relaxed). Every answer of the cache is compared with stat's.
+    with what that left; when each call sees to it that all changes before it are known (strict), and when \
+    a thread in the background does (relaxed), from as many threads; and strict from as many tasks of \
+    Swift's. The answers of the cache are compared with stat's.
 
     asked: calls of the host about files, directories or watches. polls: questions to the kernel whether \
     anything has changed, one for each strict call; they resolve no path. Times are by the clock, \

@@ -29,6 +29,8 @@ struct HeaderPhase: Sendable, Hashable, Codable {
     case strictWarm
     case relaxedCold
     case relaxedWarm
+    case tasksCold
+    case tasksWarm
   }
 
   let name: Name

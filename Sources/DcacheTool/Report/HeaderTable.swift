@@ -43,6 +43,8 @@ extension HeaderPhase.Name {
     case .strictWarm: "strict, warm"
     case .relaxedCold: "relaxed, cold"
     case .relaxedWarm: "relaxed, warm"
+    case .tasksCold: "Swift's tasks, cold"
+    case .tasksWarm: "Swift's tasks, warm"
     }
   }
 }

@@ -22,7 +22,7 @@ struct HeaderJob {
     host = try HostDirectory(path: ".")
   }
 
-  func run() throws(DcacheError) -> HeaderReport {
+  func run() async throws(DcacheError) -> HeaderReport {
     let host = host
     let truth = try ask { path in
       path.withCPath { path in
@@ -36,20 +36,17 @@ struct HeaderJob {
       HeaderPhase(
         name: .stat, lookups: paths * tasks, asked: paths * tasks, polls: 0,
         elapsed: truth.elapsed))
-    for (mode, names) in [
-      (CachedFileSystem.Truth.strict, (HeaderPhase.Name.strictCold, HeaderPhase.Name.strictWarm)),
-      (.relaxed, (.relaxedCold, .relaxedWarm)),
-    ] {
-      try ask(mode, names, truth.answers, &report)
-    }
+    try await ask(.strict, .strictCold, .strictWarm, truth.answers, &report)
+    try await ask(.relaxed, .relaxedCold, .relaxedWarm, truth.answers, &report)
+    try await ask(.strict, .tasksCold, .tasksWarm, truth.answers, &report)
     return report
   }
 
   /// By a cache: cold, and again.
   private func ask(
-    _ mode: CachedFileSystem.Truth, _ names: (HeaderPhase.Name, HeaderPhase.Name),
+    _ mode: CachedFileSystem.Truth, _ cold: HeaderPhase.Name, _ warm: HeaderPhase.Name,
     _ truth: [Bool], _ report: inout HeaderReport
-  ) throws(DcacheError) {
+  ) async throws(DcacheError) {
     var options = CachedFileSystem.Options()
     options.truth = mode
     let files: CachedFileSystem
@@ -59,8 +56,10 @@ struct HeaderJob {
       throw error.code
     }
     var before = files.statistics
-    for name in [names.0, names.1] {
-      let pass = try ask { path in Self.exists(path, files) }
+    for name in [cold, warm] {
+      let pass =
+        name == .tasksCold || name == .tasksWarm
+        ? try await askByTasks(files) : try ask { path in Self.exists(path, files) }
       let after = files.statistics
       let lookups = trace.paths.count * tasks
       report.phases.append(
@@ -91,6 +90,28 @@ struct HeaderJob {
   /// What cannot be told is not there, as compilers see it.
   private static func exists(_ path: [UInt8], _ files: CachedFileSystem) -> Bool {
     (try? files.exists(path)) ?? false
+  }
+
+  /// All tasks ask for all paths. The answers are one task's.
+  private func askByTasks(_ files: CachedFileSystem) async throws(DcacheError) -> Pass {
+    if Interruption.isRequested { throw DcacheError(rawValue: EINTR) }
+    let (paths, tasks) = (trace.paths, tasks)
+    let begin = Stopwatch.read(CLOCK_MONOTONIC)
+    let answers = await withTaskGroup(of: [Bool].self) { group in
+      for _ in 0..<tasks {
+        group.addTask {
+          var answers: [Bool] = []
+          answers.reserveCapacity(paths.count)
+          for path in paths {
+            let exists = Interruption.isRequested ? nil : try? await files.exists(path)
+            answers.append(exists ?? false)
+          }
+          return answers
+        }
+      }
+      return await group.reduce(into: []) { $0 = $1 }
+    }
+    return Pass(answers: answers, elapsed: Stopwatch.read(CLOCK_MONOTONIC) - begin)
   }
 
   /// All threads ask for all paths. The answers are the first thread's.
