@@ -37,6 +37,16 @@ extension CachedFileSystem {
       _ path: Path, until deadline: C.Instant? = nil, clock: C = ContinuousClock()
     ) async throws(FileSystemError) -> Bool
   {
+    // Most often it is cached that there is nothing, which is not to cost an error.
+    let known = try answer(path) { path throws(DcacheError) -> Bool? in
+      do throws(DcacheError) {
+        return try findCached(path, [], { _ in true }).0
+      } catch {
+        guard error.meansAbsent else { throw error }
+        return false
+      }
+    }
+    if let known { return known }
     do throws(FileSystemError) {
       return try await answer(
         path, [], until: deadline, clock, kept: { _ in true },

@@ -146,7 +146,13 @@ extension HostBackend {
       _ name: [UInt8], in directory: Node, _ pool: HostPool
     ) async throws(DcacheError) -> LookupAnswer<Node>
   {
-    answer(
+    // At hand: no reason to go to another thread.
+    if directory.isWatched, let listing = directory.withState({ $0.listing }),
+      !listing.contains(name.span)
+    {
+      return .absent
+    }
+    return answer(
       with: try await pool.run { () throws(DcacheError) in
         guard self.watch(directory) else { throw .unwatched }
         return try self.find(name.span, in: directory, isTold: true)
