@@ -51,8 +51,9 @@ public final class CachedFileSystem: Sendable {
     try self.init(root: root, directory: directory, options: options, probe: nil)
   }
 
+  /// `tellsOfMounts`: false for tests that count, since anybody on the machine may mount something.
   internal init(
-    root: String, directory: String?, options: Options, probe: Probe?
+    root: String, directory: String?, options: Options, probe: Probe?, tellsOfMounts: Bool = true
   ) throws(FileSystemError) {
     do throws(DcacheError) {
       let place = try HostPlace(root: root)
@@ -70,7 +71,8 @@ public final class CachedFileSystem: Sendable {
           maxEntries: options.maxEntries, maxNegatives: options.maxNegatives,
           maxBytes: options.maxBytes),
         backend: backend)
-      let feed = try ChangeFeed(cache: cache, top: top, backend: backend, probe: probe)
+      let feed = try ChangeFeed(
+        cache: cache, top: top, backend: backend, probe: probe, tellsOfMounts: tellsOfMounts)
       self.feed = feed
       pool = HostPool(threads: options.concurrency ?? 2 * Self.processors)
       start = Self.start(directory, place)

@@ -85,7 +85,7 @@ import Testing
   ) throws {
     let trap = Trap()
     let files = try CachedFileSystem(
-      root: "/", directory: tree.path, options: .init(), probe: trap.probe)
+      root: "/", directory: tree.path, options: .init(), probe: trap.probe, tellsOfMounts: false)
     for _ in 0..<callsBefore { _ = answer(files, name) }
     let place = name == "d/l" ? "d/f" : name
     trap.set(at: point, point == .watched ? Self.directory(of: place) : place) {
@@ -107,7 +107,7 @@ import Testing
   func `names come and go while a directory is listed`(point: ProbePoint, isDrained: Bool) throws {
     let trap = Trap()
     let files = try CachedFileSystem(
-      root: "/", directory: tree.path, options: .init(), probe: trap.probe)
+      root: "/", directory: tree.path, options: .init(), probe: trap.probe, tellsOfMounts: false)
     _ = files.seen(tree.at("d/e"))
     trap.set(at: point, "/d") {
       self.tree.write("d/new")
@@ -129,7 +129,8 @@ import Testing
       let race = try RaceTests()
       let trap = Trap()
       let files = try CachedFileSystem(
-        root: "/", directory: race.tree.path, options: .init(), probe: trap.probe)
+        root: "/", directory: race.tree.path, options: .init(), probe: trap.probe,
+        tellsOfMounts: false)
       let second = Locked<[Result<Seen, Code>]>([])
       let thread = Locked<HostThread?>(nil)
       let isDone = Atomic<Bool>(false)
@@ -158,7 +159,7 @@ import Testing
   @Test func `who comes while events are acted upon waits for that`() throws {
     let trap = Trap()
     let files = try CachedFileSystem(
-      root: "/", directory: tree.path, options: .init(), probe: trap.probe)
+      root: "/", directory: tree.path, options: .init(), probe: trap.probe, tellsOfMounts: false)
     #expect(try !files.exists("d/new"))
     tree.write("d/new")
     let wasThere = Atomic<Bool>(false)
@@ -182,7 +183,7 @@ import Testing
   @Test func `of those who want a name one asks`() throws {
     let trap = Trap()
     let files = try CachedFileSystem(
-      root: "/", directory: tree.path, options: .init(), probe: trap.probe)
+      root: "/", directory: tree.path, options: .init(), probe: trap.probe, tellsOfMounts: false)
     #expect(try files.exists("d/e"))
     let asked = files.statistics.asked
     let waited = files.statistics.cache.lookupsWaited

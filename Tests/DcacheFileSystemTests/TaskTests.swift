@@ -29,7 +29,7 @@ import Testing
     var options = CachedFileSystem.Options()
     change(&options)
     return try CachedFileSystem(
-      root: "/", directory: tree.path, options: options, probe: trap?.probe)
+      root: "/", directory: tree.path, options: options, probe: trap?.probe, tellsOfMounts: false)
   }
 
   static let paths = [

@@ -46,14 +46,15 @@ final class ChangeFeed: Sendable {
   private let drain = Locked([UInt8](repeating: 0, count: 1 << 16))
 
   init(
-    cache: DentryCache<Node>, top: Node, backend: HostBackend, probe: Probe?
+    cache: DentryCache<Node>, top: Node, backend: HostBackend, probe: Probe?,
+    tellsOfMounts: Bool
   ) throws(DcacheError) {
     self.cache = cache
     self.top = top
     self.backend = backend
     self.probe = probe
     // Without proc nobody tells of mounts.
-    mounts = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC)
+    mounts = tellsOfMounts ? open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC) : -1
     stopper = host_stopper()
     poller = host_poller(backend.watches.descriptor, mounts, stopper)
     guard poller >= 0, stopper >= 0 else { throw DcacheError(rawValue: -min(poller, stopper)) }
