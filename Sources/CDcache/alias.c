@@ -253,21 +253,21 @@ static struct dentry *stored_spelling(struct dentry *holder, struct dentry *pare
 {
 	for (;;) {
 		/* The backend has been asked already: parallel.c, P11. */
-		uint32_t generation = atomic_load_explicit(&holder->d_generation,
-							   memory_order_acquire);
+		const _Atomic uint32_t *generation = &holder->d_generation;
 		struct dentry *found;
 		bool shared = false;
 
 		*fresh = false;
 		if (d_in_lookup(holder)) {
-			found = alloc_parallel(parent, name, wq, holder, &shared, &generation);
+			found = alloc_parallel(parent, name, wq, holder, &shared, generation);
 			*fresh = !IS_ERR(found) && d_in_lookup(found);
 		} else {
 			found = lookup_exact(parent, name);
 			if (!found) {
 				found = dentry_alloc(parent->d_dcache, parent, name);
 				if (!IS_ERR(found))
-					d_outdate(found, generation);
+					d_outdate(found, atomic_load_explicit(generation,
+									memory_order_acquire));
 				*fresh = true;
 			}
 		}

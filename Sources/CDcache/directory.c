@@ -177,7 +177,7 @@ static int add_new(struct dentry *dentry, struct inode *inode)
 /* Consumes @inode. -EAGAIN: somebody is asking for the name. */
 static int add_name(struct dir_listing *listing, const struct qstr *name, struct inode *inode)
 {
-	const uint32_t generation = listing_generation(listing);
+	const _Atomic uint32_t generation = listing_generation(listing);
 
 	DECLARE_WAIT_QUEUE_HEAD_ONSTACK(wq);
 

@@ -657,12 +657,12 @@ void lookup_wake(struct lookup_end *end, int error, struct dentry *alias);
  * d_alloc_parallel() of a prepared name. @holder: an in-lookup entry of the caller's that stays so
  * while the call waits, or NULL. *@shared is set if what is returned, an entry or an error, is the
  * outcome of another's lookup that ended during the call. @shared is NULL: does not wait for others'
- * lookups, but says -EAGAIN. @as_old_as: the generation in which the question was asked that the caller
- * knows the answer of already; NULL: it is yet to ask.
+ * lookups, but says -EAGAIN. @as_old_as: the generation of the question whose answer the caller
+ * knows already; NULL: it is yet to ask.
  */
 struct dentry *alloc_parallel(struct dentry *parent, const struct qstr *name,
 			      struct wait_queue_head *wq, struct dentry *holder, bool *shared,
-			      const uint32_t *as_old_as);
+			      const _Atomic uint32_t *as_old_as);
 /* If somebody is asking for @name in @parent, what they find comes too late, or they have hashed it when
  * this returns. Not while the caller has made the sequence odd. */
 void in_lookup_outdate(struct dentry *parent, const struct qstr *name);

@@ -335,7 +335,7 @@ void in_lookup_outdate_of(struct dentry *dentry)
 
 /* A new entry, ready to be put on an in-lookup chain. */
 static struct dentry *in_lookup_alloc(struct dentry *parent, const struct qstr *name,
-				      struct wait_queue_head *wq, const uint32_t *as_old_as)
+				      struct wait_queue_head *wq, const _Atomic uint32_t *as_old_as)
 {
 	struct wait_queue_head *own = NULL;
 	struct dentry *dentry;
@@ -357,7 +357,7 @@ static struct dentry *in_lookup_alloc(struct dentry *parent, const struct qstr *
 	}
 	d_change_flags(dentry, 0, DCACHE_PAR_LOOKUP | (own ? DCACHE_OWN_WAIT : 0));
 	if (as_old_as)
-		d_outdate(dentry, *as_old_as);
+		d_outdate(dentry, atomic_load_explicit(as_old_as, memory_order_acquire));
 	dentry->d_wait = wq;
 	dentry->d_owner = dc_thread_id();
 	lockref_set_bits(&dentry->d_lockref, LOCKREF_SLOW);
@@ -381,7 +381,7 @@ static void in_lookup_discard(struct dentry *dentry)
  */
 static struct dentry *in_lookup_insert(struct dentry *parent, struct inode *dir, uint32_t dir_seq,
 				       const struct qstr *name, struct wait_queue_head *wq,
-				       const uint32_t *as_old_as, struct dentry **new, bool *moved)
+				       const _Atomic uint32_t *as_old_as, struct dentry **new, bool *moved)
 {
 	struct hash_table *table = &parent->d_dcache->in_lookup;
 	uint64_t hash = table_hash(parent, name);
@@ -420,7 +420,7 @@ static struct dentry *in_lookup_insert(struct dentry *parent, struct inode *dir,
 
 struct dentry *alloc_parallel(struct dentry *parent, const struct qstr *name,
 			      struct wait_queue_head *wq, struct dentry *holder, bool *shared,
-			      const uint32_t *as_old_as)
+			      const _Atomic uint32_t *as_old_as)
 {
 	struct dcache *dc = parent->d_dcache;
 	struct inode *dir = d_inode_of(parent);
