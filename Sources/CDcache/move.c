@@ -177,8 +177,7 @@ int move_entry(struct dentry *dentry, struct dentry *target, bool replace, struc
 	struct dentry *from = d_parent_of(dentry);
 	struct dentry *to = d_parent_of(target);
 	struct qstr name = name_of(target);
-	bool in_lookup, was_vacant, leaves_unhashed;
-	struct name_snapshot left;
+	bool in_lookup, was_vacant;
 	int err;
 
 	lock_parents(from == dentry ? to : from, to);
@@ -189,9 +188,8 @@ int move_entry(struct dentry *dentry, struct dentry *target, bool replace, struc
 		goto out;
 	in_lookup = d_flags(target) & DCACHE_PAR_LOOKUP;
 	was_vacant = !in_lookup && !(d_flags(target) & DCACHE_HASHED);
-	leaves_unhashed = replace && from != dentry && !(d_flags(dentry) & DCACHE_HASHED);
-	if (leaves_unhashed)
-		take_dentry_name_snapshot(&left, dentry);
+	if (replace && !(d_flags(dentry) & DCACHE_HASHED))
+		in_lookup_outdate_of(dentry);
 	if (in_lookup) {
 		dir_seq_begin(d_inode_of(to));
 		DC_POINT(DC_C1, target);
@@ -216,12 +214,6 @@ int move_entry(struct dentry *dentry, struct dentry *target, bool replace, struc
 		dir_seq_end(d_inode_of(to));
 	else if (was_vacant && !err)
 		in_lookup_overtake(to, &name);
-	if (leaves_unhashed) {
-		if (!err)
-			in_lookup_outdate(from, &left.name);
-		/* Not the last: that is dentry's, or in @move. */
-		release_dentry_name_snapshot(&left);
-	}
 out:
 	lockref_unlock(&target->d_lockref);
 	lockref_unlock(&dentry->d_lockref);

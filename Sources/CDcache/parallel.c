@@ -52,7 +52,8 @@
  *	sequence moved, or found the entry at A2; so while a name has a hashed entry, any lookup of it is
  *	overtaken, and who drops, deletes or moves that entry need not look. One that had passed the
  *	comparison finds the name taken, which is the same. Who changes what the name of an unhashed entry
- *	means (d_instantiate(), d_delete(), d_move()) outdates the lookup of it, too.
+ *	means (d_instantiate(), d_delete(), d_move()) outdates the lookup of it, too, before anybody can see
+ *	the change.
  *  P11	An entry made for an answer that is known already (the stored spelling, a listing's names) is as
  *	old as the question before it can be seen: who waits for it compares it, too.
  *

@@ -22,9 +22,6 @@ struct dentry *unseen(const struct m_entry *dir, struct m_name name)
 void op_move(struct m_entry *entry, struct m_entry *target)
 {
 	struct m_entry *other = m_hashed(target->parent, m_name_of(target));
-	char left[DCACHE_NAME_MAX];
-	struct m_name left_name;
-	struct m_entry *from;
 	struct errors errors = { 0 };
 	uint32_t generation;
 	int err;
@@ -40,6 +37,9 @@ void op_move(struct m_entry *entry, struct m_entry *target)
 		add_error(&errors, -EEXIST);
 	err = d_move(entry->real, target->real);
 	say("d_move(%d, %d) = %d", number_of(entry), number_of(target), err);
+	/* That the name is taken is seen last. */
+	if ((!err || err == -EEXIST) && !entry->hashed && entry->parent != entry)
+		m_overtake(entry->parent, m_name_of(entry));
 	if (errors.n) {
 		CHECK(has_error(&errors, err));
 		return;
@@ -47,19 +47,12 @@ void op_move(struct m_entry *entry, struct m_entry *target)
 	CHECK(!err);
 	generation = target->in_lookup ? target->generation
 				       : m_moved_generation(entry, target->parent);
-	memcpy(left, entry->name, entry->len);
-	left_name = (struct m_name){ left, entry->len };
-	from = !entry->hashed && entry->parent != entry ? m_get(entry->parent) : NULL;
 	m_unhash_gone(target);
 	m_move(entry, target->parent, m_name_of(target), generation);
 	/* A rename is no answer that may come too late. */
 	if (target->in_lookup)
 		m_end(target, 0, entry);
 	m_overtake(target->parent, m_name_of(target));
-	if (from) {
-		m_overtake(from, left_name);
-		m_put(from);
-	}
 }
 
 void op_exchange(struct m_entry *a, struct m_entry *b)
