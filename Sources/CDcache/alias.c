@@ -266,8 +266,8 @@ static struct dentry *stored_spelling(struct dentry *holder, struct dentry *pare
 			if (!found) {
 				found = dentry_alloc(parent->d_dcache, parent, name);
 				if (!IS_ERR(found))
-					d_outdate(found, atomic_load_explicit(generation,
-									memory_order_acquire));
+					d_outdate(found, atomic_load_explicit(
+								 generation, memory_order_acquire));
 				*fresh = true;
 			}
 		}

@@ -668,8 +668,8 @@ struct dentry *alloc_parallel(struct dentry *parent, const struct qstr *name,
 void in_lookup_outdate(struct dentry *parent, const struct qstr *name);
 /* The same, after an entry of that name has been hashed otherwise than by ending a lookup: P10. */
 void in_lookup_overtake(struct dentry *parent, const struct qstr *name);
-/* d_lock is held. The same for the name of @dentry, which is not hashed under it; nothing if it is a root,
- * or in-lookup itself. */
+/* d_lock is held. The same for the name of @dentry, which is not hashed, nor in-lookup; nothing if it is a
+ * root. */
 void in_lookup_outdate_of(struct dentry *dentry);
 /* End a lookup with the entry as it is, negative and unhashed: waiters get it so. */
 void lookup_end_with_itself(struct dentry *dentry);

@@ -328,7 +328,7 @@ void in_lookup_outdate_of(struct dentry *dentry)
 {
 	struct qstr name;
 
-	if (is_root(dentry) || (d_flags(dentry) & DCACHE_PAR_LOOKUP))
+	if (is_root(dentry))
 		return;
 	name = name_of(dentry);
 	in_lookup_outdate(d_parent_of(dentry), &name);
@@ -382,7 +382,8 @@ static void in_lookup_discard(struct dentry *dentry)
  */
 static struct dentry *in_lookup_insert(struct dentry *parent, struct inode *dir, uint32_t dir_seq,
 				       const struct qstr *name, struct wait_queue_head *wq,
-				       const _Atomic uint32_t *as_old_as, struct dentry **new, bool *moved)
+				       const _Atomic uint32_t *as_old_as, struct dentry **new,
+				       bool *moved)
 {
 	struct hash_table *table = &parent->d_dcache->in_lookup;
 	uint64_t hash = table_hash(parent, name);

@@ -54,9 +54,9 @@ struct m_entry {
 	bool marked; /* it is, or is below, what was invalidated, and not kept */
 	bool hashed;
 	bool in_lookup;
-	bool ended;  /* its lookup ended with an outcome */
+	bool ended;	/* its lookup ended with an outcome */
 	bool overtaken; /* ... that came too late */
-	bool listed; /* on its parent's list */
+	bool listed;	/* on its parent's list */
 	bool disconnected;
 	uint32_t generation; /* of its directory, when it was known to be true */
 	bool busy;	     /* somebody is in a call that must find it in-lookup */

@@ -349,7 +349,8 @@ static unsigned int gather(struct checker *checker, const struct history *histor
 		op->entry2 = number_anew(checker, from->entry2, entries);
 		/* It is known by what the entry's own lookup ended with. */
 		if (op->value >> 28 == OUTCOME_LATE(0) >> 28)
-			op->value = OUTCOME_LATE(number_anew(checker, (uint16_t)op->value, entries));
+			op->value = OUTCOME_LATE(
+				number_anew(checker, (uint16_t)op->value, entries));
 		if (op->kind == OP_DELETE)
 			op->value = alone(history, from) ? DELETE_ALONE : 0;
 		if (op->kind == OP_UNLINK)

@@ -357,7 +357,8 @@ static void answer_directory(struct lane *lane, unsigned int cell, struct dentry
 	call(lane);
 	res = d_splice_alias(inode, dentry);
 	if (!IS_ERR(res)) {
-		note(lane, stamp(), d_lookup_overtaken(dentry) ? OP_SPLICE_LATE : OP_SPLICE, cell, entry, 0);
+		note(lane, stamp(), d_lookup_overtaken(dentry) ? OP_SPLICE_LATE : OP_SPLICE, cell,
+		     entry, 0);
 		/* None is the entry itself: not what the model allows. */
 		lane->ops[lane->nr - 1].entry2 = res ? entry_number(res) : entry;
 		if (res)
@@ -393,8 +394,8 @@ static void answer(struct lane *lane, unsigned int cell, struct dentry *dentry, 
 			note(lane, stamp(), OP_TAKEN, cell, 0, 0);
 			fail_lookup(lane, cell, dentry, new_error(lane));
 		} else {
-			note(lane, stamp(), d_lookup_overtaken(dentry) ? OP_LATE : OP_ADD, cell, entry,
-			     number);
+			note(lane, stamp(), d_lookup_overtaken(dentry) ? OP_LATE : OP_ADD, cell,
+			     entry, number);
 		}
 		break;
 	case ANSWER_ERROR:
