@@ -254,13 +254,12 @@ static struct dentry *stored_spelling(struct dentry *holder, struct dentry *pare
 	wait->holder = holder;
 	for (;;) {
 		/* The backend has been asked already: parallel.c, P11. */
-		uint32_t generation = atomic_load_explicit(&holder->d_generation,
-							   memory_order_acquire);
+		const _Atomic uint32_t *generation = &holder->d_generation;
 		struct dentry *found;
 
 		*fresh = false;
 		if (d_in_lookup(holder)) {
-			wait->as_old_as = &generation;
+			wait->as_old_as = generation;
 			found = alloc_parallel(parent, name, wait);
 			if (wait->pending)
 				return NULL;
@@ -271,7 +270,8 @@ static struct dentry *stored_spelling(struct dentry *holder, struct dentry *pare
 			if (!found) {
 				found = dentry_alloc(parent->d_dcache, parent, name);
 				if (!IS_ERR(found))
-					d_outdate(found, generation);
+					d_outdate(found, atomic_load_explicit(
+								 generation, memory_order_acquire));
 				*fresh = true;
 			}
 		}

@@ -28,7 +28,8 @@
  *	(dir_complete_stamp()).
  *  N4	Invalidating a directory's children, or a name, first says that it is not complete. Who sees the
  *	new generation sees that: what it then finds complete was listed since.
- *  N5	What a listing knows is as old as its beginning: so are the entries that it adds, and what the
+ *  N5	What a listing knows is as old as its beginning: so are the entries that it adds (not, if the
+ *	name was invalidated since: parallel.c, P9), and what the
  *	complete directory says, which ends, with the negative entries that it gives rise to, when a
  *	negative entry of that time would. What it replaces is lost to everybody but itself, and so
  *	is what could not be added.
@@ -177,7 +178,7 @@ static int add_new(struct dentry *dentry, struct inode *inode)
 /* Consumes @inode. -EAGAIN: somebody is asking for the name. */
 static int add_name(struct dir_listing *listing, const struct qstr *name, struct inode *inode)
 {
-	const uint32_t generation = listing_generation(listing);
+	const _Atomic uint32_t generation = listing_generation(listing);
 
 	DECLARE_WAIT_QUEUE_HEAD_ONSTACK(wq);
 	struct lookup_wait wait = LOOKUP_WAIT_INIT(WAIT_NOT, &wq);

@@ -772,9 +772,8 @@ struct lookup_wait {
 	struct d_waiter *waiter;	/* WAIT_ASYNC */
 	/* An in-lookup entry of the caller's that stays so while it waits, or NULL. */
 	struct dentry *holder;
-	/* The generation in which the question was asked that the caller knows the answer of already; or
-	 * NULL: it is yet to ask. */
-	const uint32_t *as_old_as;
+	/* The generation of the question whose answer the caller knows already; NULL: it is yet to ask. */
+	const _Atomic uint32_t *as_old_as;
 	/* What came of it. NULL was returned, since @waiter is registered: */
 	bool pending;
 	/* What was returned, an entry or an error, is the outcome of another's lookup that ended
@@ -800,8 +799,8 @@ void in_lookup_begin(struct dentry *dentry, struct wait_queue_head *wq,
 void in_lookup_outdate(struct dentry *parent, const struct qstr *name);
 /* The same, after an entry of that name has been hashed otherwise than by ending a lookup: P10. */
 void in_lookup_overtake(struct dentry *parent, const struct qstr *name);
-/* d_lock is held. The same for the name of @dentry, which is not hashed under it; nothing if it is a root,
- * or in-lookup itself. */
+/* d_lock is held. The same for the name of @dentry, which is not hashed, nor in-lookup; nothing if it is a
+ * root. */
 void in_lookup_outdate_of(struct dentry *dentry);
 /* End a lookup with the entry as it is, negative and unhashed: waiters get it so. */
 void lookup_end_with_itself(struct dentry *dentry);

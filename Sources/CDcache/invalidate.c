@@ -8,7 +8,7 @@
  *
  *  F1	d_generation is the directory's i_generation as it was before the backend was asked: taken
  *	when the entry is allocated, and before d_revalidate runs. So a generation that changes while
- *	an answer is on its way makes that answer stale. It is renewed forwards only, and an entry
+ *	an answer is on its way makes that answer too late to be hashed (parallel.c, P9). It is renewed forwards only, and an entry
  *	made after the answer, of the stored spelling or of a listing, is made as old as the question.
  *  F2	i_generation is raised with release and loaded with acquire: who sees the new one also sees
  *	that the directory is not complete any more, which is said first (directory.c, N4).
@@ -79,9 +79,8 @@ void d_outdate(struct dentry *dentry, uint32_t generation)
 	do {
 		then = (int32_t)(generation - now) < 0 ? generation : now;
 		/* Also if it stays as it is: P9. */
-	} while (!atomic_compare_exchange_strong_explicit(&dentry->d_generation, &now, then,
-							  memory_order_acq_rel,
-							  memory_order_relaxed));
+	} while (!atomic_compare_exchange_strong_explicit(
+		&dentry->d_generation, &now, then, memory_order_acq_rel, memory_order_relaxed));
 }
 
 void d_renew(struct dentry *dentry, uint32_t generation)

@@ -52,7 +52,8 @@
  *	sequence moved, or found the entry at A2; so while a name has a hashed entry, any lookup of it is
  *	overtaken, and who drops, deletes or moves that entry need not look. One that had passed the
  *	comparison finds the name taken, which is the same. Who changes what the name of an unhashed entry
- *	means (d_instantiate(), d_delete(), d_move()) outdates the lookup of it, too.
+ *	means (d_instantiate(), d_delete(), d_move()) outdates the lookup of it, too, before anybody can see
+ *	the change.
  *  P11	An entry made for an answer that is known already (the stored spelling, a listing's names) is as
  *	old as the question before it can be seen: who waits for it compares it, too.
  *
@@ -289,7 +290,7 @@ void in_lookup_outdate_of(struct dentry *dentry)
 {
 	struct qstr name;
 
-	if (is_root(dentry) || (d_flags(dentry) & DCACHE_PAR_LOOKUP))
+	if (is_root(dentry))
 		return;
 	name = name_of(dentry);
 	in_lookup_outdate(d_parent_of(dentry), &name);
@@ -326,9 +327,9 @@ static struct dentry *in_lookup_alloc(struct dentry *parent, const struct qstr *
 		dc_free(own);
 		return dentry;
 	}
-	in_lookup_begin(dentry, wait->wq, own, nobodys ? 0 : dc_thread_id());
 	if (wait->as_old_as)
-		d_outdate(dentry, *wait->as_old_as);
+		d_outdate(dentry, atomic_load_explicit(wait->as_old_as, memory_order_acquire));
+	in_lookup_begin(dentry, wait->wq, own, nobodys ? 0 : dc_thread_id());
 	return dentry;
 }
 

@@ -259,14 +259,13 @@ int d_instantiate(struct dentry *dentry, struct inode *inode)
 		err = -EINVAL;
 	else
 		err = inode_fits(dentry, inode);
-	if (!err) {
-		d_set_inode(dentry, inode);
-		/* There, and not to be found. */
-		if (!is_root(dentry) && !(d_flags(dentry) & DCACHE_HASHED)) {
-			dir_lose(d_inode_of(d_parent_of(dentry)));
-			in_lookup_outdate_of(dentry);
-		}
+	if (!err && !is_root(dentry) && !(d_flags(dentry) & DCACHE_HASHED)) {
+		/* There, and not to be found; nor is what was found before. */
+		dir_lose(d_inode_of(d_parent_of(dentry)));
+		in_lookup_outdate_of(dentry);
 	}
+	if (!err)
+		d_set_inode(dentry, inode);
 	lockref_unlock(&dentry->d_lockref);
 	dc_unlock(&inode->i_lock);
 	if (err)

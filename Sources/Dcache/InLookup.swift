@@ -28,6 +28,10 @@ public enum AllocParallel<Payload: AnyObject & Sendable>: ~Copyable, Sendable {
 ///
 /// If ending it fails, the error is thrown, and those who wait get the same error.
 ///
+/// An answer whose name, or directory, was changed or invalidated since the lookup began comes too late: its
+/// entry is returned, to those who asked before the change as well, but not cached; who asks after the
+/// change asks anew. ``CacheStatistics/overtaken`` counts these.
+///
 /// The thread that began a lookup gets ``DcacheError/resourceDeadlockAvoided`` if it looks for the
 /// same name again instead of ending it. A lookup that another thread is to end must say so
 /// with ``detached()``; otherwise the one that began it gets that error for no reason, and the
@@ -121,7 +125,7 @@ extension InLookup {
   /// The name leads to an object that is known. Calls `d_add`.
   ///
   /// - Throws: ``DcacheError/fileExists``: the inode is a directory that has an entry already (see
-  ///   ``splice(_:)``), or somebody added the name without a lookup;
+  ///   ``splice(_:)``);
   ///   ``DcacheError/improperLink``: it is another cache's.
   public consuming func add(
     _ inode: consuming Inode<Payload>
@@ -137,7 +141,7 @@ extension InLookup {
   /// The name leads to an object that may be known under another name. Calls `d_splice_alias`.
   ///
   /// A directory has one entry: if it has one elsewhere, that entry moves here, with all that is
-  /// below it, and is returned; those who wait get it too.
+  /// below it, and is returned; those who wait get it too. If this comes too late it stays where it is.
   ///
   /// - Throws: ``DcacheError/tooManySymbolicLinkLevels``: that entry is above this name;
   ///   ``DcacheError/staleFileHandle``: the other directory is locked; and what ``add(_:)`` says.

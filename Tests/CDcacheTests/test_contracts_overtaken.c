@@ -237,8 +237,8 @@ static struct dentry *splice_known(struct scene *scene)
 
 static struct dentry *add_ci(struct scene *scene)
 {
-	struct dentry *answer = d_add_ci(scene->dentry,
-					 tree_inode(scene->tree.dc, INODE_REGULAR), COLD);
+	struct dentry *answer = d_add_ci(scene->dentry, tree_inode(scene->tree.dc, INODE_REGULAR),
+					 COLD);
 
 	CHECK(answer == scene->dentry && d_is_positive(answer));
 	dput(answer);
@@ -258,8 +258,8 @@ static struct dentry *redirect(struct scene *scene)
 }
 
 static struct dentry *(*const answers[])(struct scene *scene) = {
-	add_negative,	  add_file,	splice_negative, splice_file, splice_directory,
-	splice_known, add_ci, fail, redirect,
+	add_negative, add_file, splice_negative, splice_file, splice_directory, splice_known,
+	add_ci,	      fail,	redirect,
 };
 
 #define ANSWERS (sizeof(answers) / sizeof(answers[0]))
@@ -404,7 +404,8 @@ TEST(a_lookup_is_not_overtaken_by_its_neighbours, "H22 P10 d_lookup_overtaken d_
 			break;
 		default:
 			CHECK_EQ(d_add(dentry, NULL), 0);
-			CHECK_EQ(d_instantiate(dentry, tree_inode(scene.tree.dc, INODE_REGULAR)), 0);
+			CHECK_EQ(d_instantiate(dentry, tree_inode(scene.tree.dc, INODE_REGULAR)),
+				 0);
 			CHECK_EQ(d_invalidate(dentry), 0);
 		}
 		dput(dentry);
@@ -422,7 +423,8 @@ TEST(a_lookup_is_not_overtaken_by_its_neighbours, "H22 P10 d_lookup_overtaken d_
 	scene_end(&scene);
 }
 
-TEST(one_name_is_overtaken_of_a_thousand_that_are_asked_for, "H22 d_invalidate_name d_lookup_overtaken")
+TEST(one_name_is_overtaken_of_a_thousand_that_are_asked_for,
+     "H22 d_invalidate_name d_lookup_overtaken")
 {
 	struct tree tree = tree_begin(NULL, NULL);
 	static struct dentry *asked[NEIGHBOURS];
@@ -535,10 +537,32 @@ TEST(a_move_onto_what_was_overtaken, "H10 H22 d_move d_lookup_overtaken")
 	scene_end(&scene);
 }
 
+/* What fails changes nothing. */
+TEST(a_move_that_is_refused_overtakes_nothing, "P10 d_move d_add d_rehash d_lookup_overtaken")
+{
+	struct dentry *file;
+	struct scene scene;
+
+	scene_begin(&scene, INODE_REGULAR);
+	file = tree_add(&scene.tree, scene.elsewhere, NAME("file"), INODE_REGULAR);
+	CHECK_EQ(d_move(scene.loose, scene.dir), -ELOOP);
+	CHECK_EQ(d_add(scene.loose, NULL), -EINVAL);
+	CHECK_EQ(d_rehash(scene.dentry), -EBUSY);
+	CHECK_EQ(d_move(scene.dentry, file), -EINVAL);
+	d_delete(scene.dentry);
+	CHECK(!d_lookup_overtaken(scene.dentry));
+	CHECK_EQ(d_add(scene.dentry, NULL), 0);
+	CHECK(!d_unhashed(scene.dentry));
+	CHECK_EQ(d_rehash(scene.loose), -EEXIST);
+	dput(file);
+	scene_end(&scene);
+}
+
 /* ---- directories that are known completely ---- */
 
 /* The owner makes the file that it has asked for, in a directory that has been listed since. */
-TEST(what_was_overtaken_is_lost_to_a_complete_directory, "H13 N1 d_add d_lookup_overtaken d_is_complete")
+TEST(what_was_overtaken_is_lost_to_a_complete_directory,
+     "H13 N1 d_add d_lookup_overtaken d_is_complete")
 {
 	struct dir_listing listing;
 	struct scene scene;
@@ -552,7 +576,8 @@ TEST(what_was_overtaken_is_lost_to_a_complete_directory, "H13 N1 d_add d_lookup_
 	scene_end(&scene);
 }
 
-TEST(a_directory_that_stays_elsewhere_is_lost_to_a_complete_one, "H13 N1 d_splice_alias d_is_complete")
+TEST(a_directory_that_stays_elsewhere_is_lost_to_a_complete_one,
+     "H13 N1 d_splice_alias d_is_complete")
 {
 	struct dir_listing listing;
 	struct scene scene;

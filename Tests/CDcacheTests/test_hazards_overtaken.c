@@ -94,7 +94,7 @@ static struct crossing {
 	struct dentry *asked[LOOKUPS];
 	bool overtaken[LOOKUPS]; /* by a change that had come to its end before it was answered */
 	_Atomic int next, changed;
-} *crossing;
+} * crossing;
 
 /* Names are changed from the first on ... */
 static void *change_them(void *arg)
@@ -152,8 +152,8 @@ TEST(answers_and_changes_cross, "H13 H22 P9 P10 d_lookup_overtaken d_add d_inval
 		atomic_store(&crossed.next, 0);
 		atomic_store(&crossed.changed, 0);
 		for (i = 0; i < LOOKUPS; i++) {
-			struct qstr each = qstr_init(
-				buf, (size_t)snprintf(buf, sizeof(buf), "n%d", i));
+			struct qstr each = qstr_init(buf,
+						     (size_t)snprintf(buf, sizeof(buf), "n%d", i));
 
 			crossed.asked[i] = d_alloc_parallel(crossed.tree.root, &each, NULL);
 			CHECK(d_in_lookup(crossed.asked[i]));
@@ -166,8 +166,8 @@ TEST(answers_and_changes_cross, "H13 H22 P9 P10 d_lookup_overtaken d_add d_inval
 			test_join(threads[i]);
 		for (i = 0; i < LOOKUPS; i++) {
 			struct dentry *asked = crossed.asked[i];
-			struct qstr each = qstr_init(
-				buf, (size_t)snprintf(buf, sizeof(buf), "n%d", i));
+			struct qstr each = qstr_init(buf,
+						     (size_t)snprintf(buf, sizeof(buf), "n%d", i));
 			struct dentry *found = d_lookup(crossed.tree.root, &each);
 
 			/* Of what was made and what was answered one stands; of what was invalidated

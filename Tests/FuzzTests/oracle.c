@@ -464,14 +464,46 @@ void m_end(struct m_entry *entry, int error, struct m_entry *alias)
 	entry->wq = NULL;
 }
 
+void m_found_late(struct m_inode *dir)
+{
+	oracle.overtaken++;
+	m_lose(dir);
+}
+
+void m_overtake(const struct m_entry *dir, struct m_name name)
+{
+	struct m_entry *asked = m_in_lookup(dir, name);
+
+	if (asked)
+		m_outdate(asked, dir->inode->generation - 1);
+}
+
+void m_answer(struct m_entry *entry, int error, struct m_entry *alias)
+{
+	CHECK(error || alias);
+	entry->overtaken = m_stale(entry);
+	oracle.overtaken += entry->overtaken;
+	m_end(entry, error, alias);
+}
+
 void m_publish(struct m_entry *entry, struct m_inode *inode)
 {
+	bool late = entry->in_lookup && m_stale(entry);
+
 	if (inode)
 		m_set_inode(entry, inode);
+	if (late) {
+		if (inode)
+			m_lose(entry->parent->inode);
+		m_answer(entry, 0, entry);
+		return;
+	}
 	if (entry->in_lookup) {
 		/* Whatever becomes of it. */
 		requests_told(entry, 0, entry);
 		m_end(entry, 0, NULL);
+	} else {
+		m_overtake(entry->parent, m_name_of(entry));
 	}
 	CHECK(!m_hashed(entry->parent, m_name_of(entry)));
 	entry->hashed = true;
@@ -497,7 +529,7 @@ static void change_place(struct m_entry *entry, struct m_entry *parent, struct m
 	entry->len = name.len;
 	memmove(entry->name, name.bytes, name.len);
 	entry->generation = generation;
-	entry->disconnected = false;
+	entry->disconnected = entry->ended = entry->overtaken = false;
 	entry->changes++;
 	m_list(entry);
 }
@@ -596,7 +628,9 @@ void publish_errors(struct errors *errors, const struct m_entry *entry, const st
 		return;
 	}
 	other = m_hashed(entry->parent, m_name_of(entry));
-	if (entry->hashed || (other && other != entry))
+	/* What was made of a name overtakes who asks for it. */
+	CHECK(!other || !entry->in_lookup || m_stale(entry));
+	if (entry->hashed || (other && other != entry && !entry->in_lookup))
 		add_error(errors, -EEXIST);
 	if (entry->ended || entry->inode)
 		add_error(errors, -EINVAL);
@@ -902,6 +936,7 @@ static void check_entry(const struct m_entry *entry)
 	CHECK(IS_ROOT(real) == (entry->parent == entry));
 	CHECK(d_unhashed(real) == !entry->hashed);
 	CHECK(d_in_lookup(real) == entry->in_lookup);
+	CHECK(d_lookup_overtaken(real) == (entry->in_lookup ? m_stale(entry) : entry->overtaken));
 	CHECK(name.len == entry->len && !memcmp(name.name, entry->name, name.len));
 	if (entry->in_lookup)
 		CHECK(real->d_nr_waiters == (uint32_t)entry->nr_waiters);
@@ -999,6 +1034,7 @@ void oracle_check(void)
 	CHECK(stats.lookups_started == oracle.started);
 	CHECK(stats.lookups_waited == oracle.waited);
 	CHECK(stats.outcomes_shared == oracle.shared);
+	CHECK(stats.overtaken == oracle.overtaken);
 	CHECK(stats.evicted == oracle.evicted);
 	CHECK(stats.renames == oracle.renames);
 }

@@ -55,8 +55,9 @@ struct m_entry {
 	bool marked; /* it is, or is below, what was invalidated, and not kept */
 	bool hashed;
 	bool in_lookup;
-	bool ended;  /* its lookup ended with an outcome */
-	bool listed; /* on its parent's list */
+	bool ended;	/* its lookup ended with an outcome */
+	bool overtaken; /* ... that came too late */
+	bool listed;	/* on its parent's list */
 	bool disconnected;
 	uint32_t generation; /* of its directory, when it was known to be true */
 	bool busy;	     /* somebody is in a call that must find it in-lookup */
@@ -142,7 +143,7 @@ struct oracle {
 	bool folds; /* names are compared without case */
 	bool dying; /* nothing is kept */
 	bool may_evict;
-	uint64_t started, waited, shared, evicted, renames;
+	uint64_t started, waited, shared, overtaken, evicted, renames;
 	struct m_listing listings[LISTINGS];
 	struct m_deferred deferred[MAX_DEFERRED];
 	int nr_deferred;
@@ -208,8 +209,15 @@ void m_outdate(struct m_entry *entry, uint32_t generation);
 bool oracle_doubts(void);
 void m_set_inode(struct m_entry *entry, struct m_inode *inode);
 void m_clear_inode(struct m_entry *entry);
+/* It gets @inode, or not, and is hashed, unless it is in-lookup and was overtaken. */
 void m_publish(struct m_entry *entry, struct m_inode *inode);
 void m_end(struct m_entry *entry, int error, struct m_entry *alias);
+/* The same by who was asked, which may come too late. */
+void m_answer(struct m_entry *entry, int error, struct m_entry *alias);
+/* What is there, and was found too late to be hashed in @dir, is lost. */
+void m_found_late(struct m_inode *dir);
+/* A name has changed: an answer that is on its way comes too late. */
+void m_overtake(const struct m_entry *dir, struct m_name name);
 /* @generation: what it has in @parent. */
 void m_move(struct m_entry *entry, struct m_entry *parent, struct m_name name, uint32_t generation);
 /* ... if it is renamed. */

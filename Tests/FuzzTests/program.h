@@ -82,7 +82,7 @@ void checks(const void *real, const struct m_entry *expected);
 void hash_maybe(struct m_entry *dir, struct qstr *name, bool yes);
 void splice(struct errors *errors, struct call *call, struct m_entry *entry, struct m_entry *parent,
 	    struct m_name name, struct m_entry **moved);
-void spliced(struct m_entry *moved, struct m_entry *entry, struct m_entry *parent,
+void spliced(struct m_entry *moved, struct m_entry *entry, bool in_lookup, struct m_entry *parent,
 	     struct m_name name, uint32_t generation);
 void not_added(const struct m_entry *entry, const struct m_inode *inode);
 void splice_lists(struct call *call, struct m_entry *entry, const struct m_entry *moved);

@@ -107,8 +107,11 @@ void op_add(struct call *call, int which)
 	CHECK(!err);
 	if (which)
 		m_set_inode(entry, call->inode);
-	if (which && !entry->hashed)
+	if (which && !entry->hashed) {
 		not_added(entry, call->inode);
+		if (entry->parent != entry)
+			m_overtake(entry->parent, m_name_of(entry));
+	}
 	if (!which)
 		m_publish(entry, call->inode);
 }
@@ -138,6 +141,7 @@ void op_rehash(struct m_entry *entry)
 		return;
 	}
 	CHECK(!err);
+	m_overtake(entry->parent, m_name_of(entry));
 	entry->hashed = true;
 }
 
@@ -147,6 +151,8 @@ void op_delete(struct m_entry *entry)
 	d_delete(entry->real);
 	if (!entry->inode)
 		return;
+	if (!entry->hashed && entry->parent != entry)
+		m_overtake(entry->parent, m_name_of(entry));
 	if (entry->refs == 1)
 		m_clear_inode(entry);
 	else
@@ -180,24 +186,36 @@ void splice(struct errors *errors, struct call *call, struct m_entry *entry, str
 	    (alias->parent->inode->writer || alias->parent->inode->queued))
 		add_error(errors, -ESTALE);
 	other = m_hashed(parent, name);
-	if ((entry && entry->hashed) || (other && other != alias && other != entry))
+	if ((entry && entry->hashed) ||
+	    (other && other != alias && other != entry && !(entry && entry->in_lookup)))
 		add_error(errors, -EEXIST);
 	if (entry && (entry->ended || entry->inode))
 		add_error(errors, -EINVAL);
 	*moved = alias;
 }
 
-/* The alias has taken @entry's place. */
-void spliced(struct m_entry *moved, struct m_entry *entry, struct m_entry *parent,
+/* The alias has taken @entry's place; or that of one that nobody has seen, which was in-lookup, or not. It
+ * stays where it is if that was overtaken. */
+void spliced(struct m_entry *moved, struct m_entry *entry, bool in_lookup, struct m_entry *parent,
 	     struct m_name name, uint32_t generation)
 {
 	m_get(moved);
-	m_move(moved, parent, name, generation);
-	if (!entry)
+	if (in_lookup && generation != parent->inode->generation) {
+		if (entry) {
+			m_lose(parent->inode);
+			m_answer(entry, 0, moved);
+		} else {
+			m_found_late(parent->inode);
+		}
 		return;
-	if (entry->in_lookup)
-		m_end(entry, 0, moved);
-	entry->ended = true;
+	}
+	m_move(moved, parent, name, generation);
+	if (entry) {
+		if (entry->in_lookup)
+			m_end(entry, 0, moved);
+		entry->ended = true;
+	}
+	m_overtake(parent, name);
 }
 
 void drop_inode(struct call *call)
@@ -240,7 +258,8 @@ struct m_entry *op_splice(struct call *call, struct m_entry *entry, int *error)
 	}
 	if (moved) {
 		checks(real, moved);
-		spliced(moved, entry, entry->parent, m_name_of(entry), entry->generation);
+		spliced(moved, entry, entry->in_lookup, entry->parent, m_name_of(entry),
+			entry->generation);
 		m_inode_put(call->inode);
 		return moved;
 	}
@@ -363,7 +382,7 @@ void op_end(struct m_entry *entry, uint8_t how, uint8_t arg)
 		expected = in_lookup ? 0 : -EALREADY;
 		got = d_lookup_fail(entry->real, error);
 		if (in_lookup)
-			m_end(entry, error, NULL);
+			m_answer(entry, error, NULL);
 		break;
 	case 3:
 		if (!alias || alias == entry || alias->in_lookup)
@@ -372,7 +391,7 @@ void op_end(struct m_entry *entry, uint8_t how, uint8_t arg)
 			expected = -EALREADY;
 		got = d_lookup_redirect(entry->real, alias ? alias->real : NULL);
 		if (!expected)
-			m_end(entry, 0, alias);
+			m_answer(entry, 0, alias);
 		break;
 	default:
 		d_lookup_detach(entry->real);

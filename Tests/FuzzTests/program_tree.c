@@ -22,8 +22,8 @@ struct dentry *unseen(const struct m_entry *dir, struct m_name name)
 void op_move(struct m_entry *entry, struct m_entry *target)
 {
 	struct m_entry *other = m_hashed(target->parent, m_name_of(target));
-	uint32_t generation = target->generation;
 	struct errors errors = { 0 };
+	uint32_t generation;
 	int err;
 
 	if (entry == target || target->parent == target ||
@@ -37,17 +37,22 @@ void op_move(struct m_entry *entry, struct m_entry *target)
 		add_error(&errors, -EEXIST);
 	err = d_move(entry->real, target->real);
 	say("d_move(%d, %d) = %d", number_of(entry), number_of(target), err);
+	/* That the name is taken is seen last. */
+	if ((!err || err == -EEXIST) && !entry->hashed && entry->parent != entry)
+		m_overtake(entry->parent, m_name_of(entry));
 	if (errors.n) {
 		CHECK(has_error(&errors, err));
 		return;
 	}
 	CHECK(!err);
-	if (!target->in_lookup)
-		generation = m_moved_generation(entry, target->parent);
+	generation = target->in_lookup ? target->generation
+				       : m_moved_generation(entry, target->parent);
 	m_unhash_gone(target);
 	m_move(entry, target->parent, m_name_of(target), generation);
+	/* A rename is no answer that may come too late. */
 	if (target->in_lookup)
 		m_end(target, 0, entry);
+	m_overtake(target->parent, m_name_of(target));
 }
 
 void op_exchange(struct m_entry *a, struct m_entry *b)
@@ -146,9 +151,7 @@ void op_invalidate_name(struct m_entry *dir, struct qstr *name)
 	}
 	CHECK(!err);
 	m_lose(dir->inode);
-	entry = m_in_lookup(dir, m_name(name));
-	if (entry)
-		m_outdate(entry, dir->inode->generation - 1);
+	m_overtake(dir, m_name(name));
 	entry = m_hashed(dir, m_name(name));
 	if (entry) {
 		m_get(entry);
@@ -334,8 +337,12 @@ static void list_new(struct m_listing *listing, struct call *call, struct m_name
 	}
 	CHECK(!err);
 	if (moved) {
-		spliced(moved, NULL, dir, name, listing->generation);
+		spliced(moved, NULL, true, dir, name, listing->generation);
 		m_put(moved);
+		m_inode_put(call->inode);
+		oracle.unknown_deaths++;
+	} else if (listing->generation != dir->inode->generation) {
+		m_found_late(dir->inode);
 		m_inode_put(call->inode);
 		oracle.unknown_deaths++;
 	} else if (dir->marked || name.bytes[0] == 'x') {

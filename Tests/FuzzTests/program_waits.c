@@ -235,7 +235,8 @@ static struct m_entry *add_ci(int thread, struct call *call, struct m_entry *ent
 	if (onto_itself) {
 		if (moved) {
 			checks(real, moved);
-			spliced(moved, entry, parent, m_name_of(entry), entry->generation);
+			spliced(moved, entry, entry->in_lookup, parent, m_name_of(entry),
+				entry->generation);
 			m_inode_put(call->inode);
 			return moved;
 		}
@@ -279,13 +280,15 @@ static struct m_entry *add_ci(int thread, struct call *call, struct m_entry *ent
 		CHECK(failed(&errors, real));
 		not_added(entry, call->inode);
 		m_inode_put(call->inode);
+		/* The helper's lookup fails, too. */
+		oracle.overtaken += was_in_lookup && generation != parent->inode->generation;
 		oracle.unknown_deaths++;
 		*error = (int)PTR_ERR(real);
 		return NULL;
 	}
 	if (moved) {
 		checks(real, moved);
-		spliced(moved, NULL, parent, name, generation);
+		spliced(moved, NULL, was_in_lookup, parent, name, generation);
 		m_inode_put(call->inode);
 		oracle.unknown_deaths++;
 		return moved;
@@ -294,7 +297,13 @@ static struct m_entry *add_ci(int thread, struct call *call, struct m_entry *ent
 	result = m_new(real, parent, name);
 	m_outdate(result, generation);
 	m_list(result);
-	m_publish(result, call->inode);
+	if (was_in_lookup && m_stale(result)) {
+		m_found_late(parent->inode);
+		m_set_inode(result, call->inode);
+		result->ended = result->overtaken = true;
+	} else {
+		m_publish(result, call->inode);
+	}
 	return result;
 }
 
@@ -518,17 +527,17 @@ static void after_backend(struct call *call)
 
 	if (call->error) {
 		if (entry->in_lookup)
-			m_end(entry, call->error, NULL);
+			m_answer(entry, call->error, NULL);
 		m_put(entry);
 	} else if (!call->answer) {
 		if (entry->in_lookup)
-			m_end(entry, 0, entry);
+			m_answer(entry, 0, entry);
 		call->answer = entry;
 	} else {
-		if (entry->in_lookup)
-			m_end(entry, 0,
-			      call->answer == entry || call->answer->in_lookup ? NULL
-									       : call->answer);
+		if (entry->in_lookup && call->answer != entry && !call->answer->in_lookup)
+			m_answer(entry, 0, call->answer);
+		else if (entry->in_lookup)
+			m_end(entry, 0, NULL);
 		m_put(entry);
 	}
 	call->stage = DONE;

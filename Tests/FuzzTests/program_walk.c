@@ -458,12 +458,12 @@ struct dentry *walk_backend(struct inode *dir, struct dentry *dentry)
 	say("the backend is asked for %d: %d", number_of(entry), b);
 	switch (b & 7) {
 	case 5:
-		m_end(entry, -EIO, NULL);
+		m_answer(entry, -EIO, NULL);
 		m_put(entry);
 		end(w, -EIO);
 		return ERR_PTR(-EIO);
 	case 6:
-		m_end(entry, 0, entry);
+		m_answer(entry, 0, entry);
 		arrive(w, entry, true);
 		return NULL;
 	case 0:

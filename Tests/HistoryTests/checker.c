@@ -347,6 +347,10 @@ static unsigned int gather(struct checker *checker, const struct history *histor
 		*op = *from;
 		op->entry = number_anew(checker, from->entry, entries);
 		op->entry2 = number_anew(checker, from->entry2, entries);
+		/* It is known by what the entry's own lookup ended with. */
+		if (op->value >> 28 == OUTCOME_LATE(0) >> 28)
+			op->value = OUTCOME_LATE(
+				number_anew(checker, (uint16_t)op->value, entries));
 		if (op->kind == OP_DELETE)
 			op->value = alone(history, from) ? DELETE_ALONE : 0;
 		if (op->kind == OP_UNLINK)
@@ -446,11 +450,14 @@ static unsigned int try_without_entry(struct checker *checker, struct op *ops, u
 		if (ops[i].entry != entry)
 			continue;
 		if (ops[i].kind == OP_CREATE || ops[i].kind == OP_CREATE_NEW ||
-		    ops[i].kind == OP_UNLINK || ops[i].kind == OP_SPLICE || ops[i].kind == OP_PLACE)
+		    ops[i].kind == OP_UNLINK || ops[i].kind == OP_SPLICE ||
+		    ops[i].kind == OP_SPLICE_LATE || ops[i].kind == OP_PLACE)
 			return nr;
 		cell = ops[i].cell;
 		if (ops[i].kind == OP_FAIL)
 			outcome = ops[i].value;
+		else if (ops[i].kind == OP_LATE)
+			outcome = OUTCOME_LATE(entry);
 	}
 	for (i = 0; i < nr; i++) {
 		bool told = ops[i].kind == OP_JOIN || ops[i].kind == OP_GET ||
@@ -530,12 +537,15 @@ void op_print(const struct op *op, FILE *out)
 		[OP_PARK] = "is seen to wait",
 		[OP_JOIN] = "waits",
 		[OP_GET] = "is told",
+		[OP_JOIN_LATE] = "may wait",
 		[OP_REF] = "gets",
 		[OP_ADD] = "answers with",
 		[OP_FAIL] = "answers with an outcome",
 		[OP_DONE] = "gives up",
 		[OP_ABANDON] = "puts, unanswered,",
+		[OP_LATE] = "answers too late with",
 		[OP_SPLICE] = "answers with the directory",
+		[OP_SPLICE_LATE] = "answers too late with the directory",
 		[OP_LOOP] = "may not move what is above",
 		[OP_ENDED] = "answers too late",
 		[OP_NEW] = "makes",
@@ -587,7 +597,7 @@ void op_print(const struct op *op, FILE *out)
 		fprintf(out, ", entry %u", op->entry2);
 	if (op->value & OUTCOME_ERROR(0))
 		fprintf(out, ", error %u", op->value & 0xffff);
-	else if (op->value & OUTCOME_ENTRY(0))
+	else if (op->value & (OUTCOME_ENTRY(0) | OUTCOME_LATE(0)))
 		fprintf(out, ", entry numbered %u", op->value & 0xffff);
 	else
 		fprintf(out, ", value %u", op->value);

@@ -30,6 +30,7 @@
 #define OUTCOME_ERROR(err) (0x80000000u | (uint32_t) - (err))
 #define OUTCOME_ENTRY(entry) (0x40000000u | (uint32_t)(entry))
 #define OUTCOME_DIRECTORY(entry) (0x20000000u | (uint32_t)(entry)) /* moved to the name */
+#define OUTCOME_LATE(entry) (0x10000000u | (uint32_t)(entry)) /* not hashed: it came too late */
 
 enum kind {
 	/* Finding. */
@@ -43,13 +44,17 @@ enum kind {
 	OP_PARK, /* wait, seen to, for @entry, in-lookup at @cell; and so get what it ends with, if any */
 	OP_JOIN, /* wait for a lookup of @cell that ends with outcome @value ... */
 	OP_GET,	 /* ... which has ended */
+	OP_JOIN_LATE, /* it may be that one waits so; the HIT that follows tells */
 	OP_REF,	 /* one more reference on @entry, which is referenced */
 	/* Answering: @entry is in-lookup at @cell, and then no longer. */
 	OP_ADD,	    /* hashed, with inode @value or 0 */
 	OP_FAIL,    /* outcome @value */
 	OP_DONE,    /* no outcome */
 	OP_ABANDON, /* its owner's reference goes; no outcome */
-	OP_SPLICE,  /* @entry2, a directory's, is moved to @cell; one more reference on it */
+	OP_LATE,    /* not hashed, with inode @value or 0: @cell was changed meanwhile */
+	OP_SPLICE,  /* @entry2, a directory's, is moved to @cell; one more reference on it. @value:
+		     * SPLICE_MOVE */
+	OP_SPLICE_LATE, /* ... is not moved: as LATE */
 	OP_LOOP,    /* that is above @cell: refused, @entry stays in-lookup */
 	OP_ENDED,   /* too late: @entry is not in-lookup */
 	/* Changing. */
@@ -96,6 +101,7 @@ enum kind {
 	OP_KINDS
 };
 
+#define SPLICE_MOVE 1u	/* by d_move(), which is never too late */
 #define DELETE_ALONE 1u /* nobody else was in any call meanwhile */
 #define KILL_EVICTED 1u /* may have been hashed: to make room */
 
@@ -155,7 +161,7 @@ void spec_undo(struct spec *spec, unsigned int undos);
 bool spec_observes(const struct op *op);
 /* Deliberate faults, to see that a wrong model is noticed; 0: none. */
 extern int spec_fault;
-#define SPEC_FAULTS 16
+#define SPEC_FAULTS 20
 
 /* ---- checker.c ---- */
 

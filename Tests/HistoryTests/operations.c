@@ -253,7 +253,14 @@ static void note_answer(struct lane *lane, uint32_t end, unsigned int cell, stru
 		return;
 	}
 	entry = entry_number(dentry);
-	if (is_directory(entry) || stage.cell_of[entry] == cell) {
+	if (is_directory(entry)) {
+		/* It is there; or it was found too late, and is not: that cannot be seen. */
+		note(lane, end, OP_JOIN_LATE, cell, 0, OUTCOME_LATE(entry));
+		note(lane, end, OP_HIT, cell, entry, 0);
+	} else if (stage.cell_of[entry] == cell && d_lookup_overtaken(dentry)) {
+		note_outcome(lane, end, cell, OUTCOME_LATE(entry));
+		note(lane, end, OP_REF, cell, entry, 0);
+	} else if (stage.cell_of[entry] == cell) {
 		note(lane, end, OP_HIT, cell, entry, 0);
 	} else {
 		note_outcome(lane, end, cell, OUTCOME_ENTRY(entry));
@@ -330,7 +337,7 @@ static void answer_by_moving(struct lane *lane, unsigned int cell, struct dentry
 
 	call(lane);
 	err = d_move(dir, dentry);
-	note(lane, stamp(), err ? OP_LOOP : OP_SPLICE, cell, entry, 0);
+	note(lane, stamp(), err ? OP_LOOP : OP_SPLICE, cell, entry, err ? 0 : SPLICE_MOVE);
 	lane->ops[lane->nr - 1].entry2 = (uint16_t)which;
 	if (!err) {
 		hold(lane, dir, which);
@@ -351,7 +358,8 @@ static void answer_directory(struct lane *lane, unsigned int cell, struct dentry
 	call(lane);
 	res = d_splice_alias(inode, dentry);
 	if (!IS_ERR(res)) {
-		note(lane, stamp(), OP_SPLICE, cell, entry, 0);
+		note(lane, stamp(), d_lookup_overtaken(dentry) ? OP_SPLICE_LATE : OP_SPLICE, cell,
+		     entry, 0);
 		/* None is the entry itself: not what the model allows. */
 		lane->ops[lane->nr - 1].entry2 = res ? entry_number(res) : entry;
 		if (res)
@@ -387,7 +395,8 @@ static void answer(struct lane *lane, unsigned int cell, struct dentry *dentry, 
 			note(lane, stamp(), OP_TAKEN, cell, 0, 0);
 			fail_lookup(lane, cell, dentry, new_error(lane));
 		} else {
-			note(lane, stamp(), OP_ADD, cell, entry, number);
+			note(lane, stamp(), d_lookup_overtaken(dentry) ? OP_LATE : OP_ADD, cell,
+			     entry, number);
 		}
 		break;
 	case ANSWER_ERROR:

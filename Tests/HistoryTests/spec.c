@@ -32,6 +32,10 @@
  * been since the last invalidation; of those, the last that had returned when the lookup began, or a
  * later one, comes before it in any order. So nobody is told what was true only before an invalidation
  * that he knows of.
+ *
+ * What an entry that is not hashed means for its name changes while somebody asks for that name: then
+ * the answer is LATE, and not hashed, but an outcome: itself, or the directory that was found. (Directories
+ * are locked by whoever hashes an entry otherwise.)
  */
 #include <errno.h>
 #include <string.h>
@@ -46,6 +50,7 @@ enum { INODE, WHERE, REFS, FLAGS };
 #define ENDED 2u   /* its lookup has ended */
 #define OUTCOME 4u /* ... with an outcome: never to be hashed */
 #define GONE 8u	   /* invalidated: never to be found */
+#define LATE 16u   /* the answer to its lookup comes too late */
 
 static uint32_t entry_slot(uint32_t entry, int what)
 {
@@ -115,6 +120,10 @@ void spec_foresee(struct spec *spec, const struct op *ops, unsigned int nr)
 			spec->outcome[ops[i].entry] = ops[i].value;
 		else if (ops[i].kind == OP_SPLICE)
 			spec->outcome[ops[i].entry] = OUTCOME_DIRECTORY(ops[i].entry2);
+		else if (ops[i].kind == OP_LATE)
+			spec->outcome[ops[i].entry] = OUTCOME_LATE(ops[i].entry);
+		else if (ops[i].kind == OP_SPLICE_LATE)
+			spec->outcome[ops[i].entry] = OUTCOME_LATE(ops[i].entry2);
 	}
 }
 
@@ -194,6 +203,11 @@ static void unhash(struct spec *spec, uint32_t entry)
 		set_cell(spec, where(spec, entry), 0, FREE);
 }
 
+static bool is_late(const struct spec *spec, uint32_t entry)
+{
+	return get(spec, entry_slot(entry, FLAGS)) & LATE;
+}
+
 static bool end_lookup(struct spec *spec, const struct op *op, uint32_t flags)
 {
 	if (!cell_is(spec, op->cell, op->entry, IN_LOOKUP))
@@ -203,9 +217,29 @@ static bool end_lookup(struct spec *spec, const struct op *op, uint32_t flags)
 	return true;
 }
 
+/* What @entry's name means changes by way of it. */
+static void overtake(struct spec *spec, uint32_t entry)
+{
+	uint32_t cell = where(spec, entry);
+
+	if (!is_hashed(spec, entry) && cell_state(spec, cell) == IN_LOOKUP && spec_fault != 18)
+		flag(spec, get(spec, SLOT_CELL + cell) >> 2, LATE);
+}
+
+static bool late(struct spec *spec, const struct op *op)
+{
+	if ((!is_late(spec, op->entry) && spec_fault != 19) || !end_lookup(spec, op, OUTCOME))
+		return false;
+	if (op->kind == OP_SPLICE_LATE)
+		ref(spec, op->entry2, 1);
+	else
+		set_inode(spec, op->entry, op->value);
+	return true;
+}
+
 static bool add(struct spec *spec, const struct op *op)
 {
-	if (!end_lookup(spec, op, 0))
+	if ((is_late(spec, op->entry) && spec_fault != 17) || !end_lookup(spec, op, 0))
 		return false;
 	set_inode(spec, op->entry, op->value);
 	set_cell(spec, op->cell, op->entry, HASHED);
@@ -216,7 +250,8 @@ static bool join(struct spec *spec, const struct op *op)
 {
 	uint32_t entry = get(spec, SLOT_CELL + op->cell) >> 2;
 
-	if (cell_state(spec, op->cell) != IN_LOOKUP || spec->outcome[entry] != op->value)
+	if (cell_state(spec, op->cell) != IN_LOOKUP || spec->outcome[entry] != op->value ||
+	    (is_late(spec, entry) && spec_fault != 20))
 		return false;
 	set(spec, SLOT_WAITER + op->thread, entry);
 	return true;
@@ -261,6 +296,7 @@ static bool delete_entry(struct spec *spec, uint32_t entry, int way, bool alone)
 		return false;
 	if (!inode(spec, entry))
 		return way == 0;
+	overtake(spec, entry);
 	if (way == 0) {
 		if (refs(spec, entry) != 1 && spec_fault != 4)
 			return false;
@@ -314,8 +350,11 @@ static uint32_t path(const struct spec *spec, uint32_t entry)
 static bool splice(struct spec *spec, const struct op *op)
 {
 	if (is_new(spec, op->entry2) || is_above(spec, op->entry2, op->cell) ||
+	    (is_late(spec, op->entry) && op->value != SPLICE_MOVE) ||
 	    !end_lookup(spec, op, OUTCOME))
 		return false;
+	if (op->value == SPLICE_MOVE)
+		overtake(spec, op->entry2);
 	if (spec_fault != 5)
 		unhash(spec, op->entry2);
 	set(spec, entry_slot(op->entry2, WHERE), op->cell + 1u);
@@ -337,6 +376,7 @@ static bool replace(struct spec *spec, const struct op *op)
 	    is_above(spec, op->entry, op->cell) || has_outcome(spec, op->entry2) ||
 	    where(spec, op->entry2) != op->cell || !refs(spec, op->entry2))
 		return false;
+	overtake(spec, op->entry);
 	unhash(spec, op->entry);
 	if (spec_fault != 12)
 		unhash(spec, op->entry2);
@@ -346,7 +386,7 @@ static bool replace(struct spec *spec, const struct op *op)
 	return true;
 }
 
-static bool replace_refused(const struct spec *spec, const struct op *op)
+static bool replace_refused(struct spec *spec, const struct op *op)
 {
 	switch ((int)op->value) {
 	case -ELOOP:
@@ -354,6 +394,9 @@ static bool replace_refused(const struct spec *spec, const struct op *op)
 	case -EINVAL:
 		return has_outcome(spec, op->entry2);
 	case -EEXIST:
+		/* Seen last. */
+		if (!is_new(spec, op->entry))
+			overtake(spec, op->entry);
 		return cell_state(spec, op->cell) == HASHED &&
 		       !cell_is(spec, op->cell, op->entry2, HASHED) &&
 		       !cell_is(spec, op->cell, op->entry, HASHED);
@@ -487,6 +530,7 @@ static bool filesystem(struct spec *spec, const struct op *op, int way)
 		if (!truth_is(spec, op->cell, 0) || !refs(spec, op->entry) ||
 		    inode(spec, op->entry))
 			return false;
+		overtake(spec, op->entry);
 		set_inode(spec, op->entry, op->value);
 		set(spec, SLOT_TRUTH + op->cell, op->value);
 		return true;
@@ -525,6 +569,12 @@ static bool apply(struct spec *spec, const struct op *op, int way)
 
 	switch ((enum kind)op->kind) {
 	case OP_HIT:
+		if (get(spec, SLOT_WAITER + op->thread)) {
+			if (!get_outcome(spec, op))
+				return false;
+			ref(spec, entry, 1);
+			return true;
+		}
 		if (!cell_is(spec, op->cell, entry, HASHED) || !leave_park(spec, op))
 			return false;
 		ref(spec, entry, 1);
@@ -551,10 +601,13 @@ static bool apply(struct spec *spec, const struct op *op, int way)
 	case OP_PARK:
 		if (!cell_is(spec, op->cell, entry, IN_LOOKUP) || !leave_park(spec, op))
 			return false;
-		set(spec, SLOT_PARKED + op->thread, entry);
+		/* Who comes when the answer is late already gets nothing of it. */
+		set(spec, SLOT_PARKED + op->thread, is_late(spec, entry) ? 0 : entry);
 		return true;
 	case OP_JOIN:
 		return join(spec, op);
+	case OP_JOIN_LATE:
+		return !way || join(spec, op);
 	case OP_GET:
 		return get_outcome(spec, op);
 	case OP_REF:
@@ -573,6 +626,9 @@ static bool apply(struct spec *spec, const struct op *op, int way)
 			return false;
 		ref(spec, entry, -1);
 		return true;
+	case OP_LATE:
+	case OP_SPLICE_LATE:
+		return late(spec, op);
 	case OP_SPLICE:
 		return splice(spec, op);
 	case OP_LOOP:
@@ -586,6 +642,7 @@ static bool apply(struct spec *spec, const struct op *op, int way)
 		if (!is_new(spec, entry))
 			return false;
 		begin_entry(spec, entry, op->cell, FREE);
+		overtake(spec, entry);
 		set_inode(spec, entry, op->value);
 		return true;
 	case OP_PLAIN_ADD:
@@ -611,6 +668,7 @@ static bool apply(struct spec *spec, const struct op *op, int way)
 	case OP_INSTANTIATE:
 		if (!refs(spec, entry) || inode(spec, entry) || is_in_lookup(spec, entry))
 			return false;
+		overtake(spec, entry);
 		set_inode(spec, entry, op->value);
 		return true;
 	case OP_POSITIVE:
@@ -660,7 +718,7 @@ static bool apply(struct spec *spec, const struct op *op, int way)
 
 int spec_ways(const struct op *op)
 {
-	return op->kind == OP_DELETE || op->kind == OP_UNLINK ? 2 : 1;
+	return op->kind == OP_DELETE || op->kind == OP_UNLINK || op->kind == OP_JOIN_LATE ? 2 : 1;
 }
 
 bool spec_apply(struct spec *spec, const struct op *op, int way)
@@ -692,7 +750,6 @@ bool spec_observes(const struct op *op)
 	case OP_READ:
 	case OP_HASHED:
 	case OP_SHRINK:
-	case OP_NO_REPLACE:
 	case OP_NO_EXCHANGE:
 	case OP_PARENT:
 	case OP_PATH:

@@ -28,6 +28,47 @@ static const struct written {
 	struct op ops[12];
 } written[] = {
 	{ "added, then found", true, { O(1, 2, 0, PLAIN_ADD, 0, 4, 9), O(3, 4, 1, HIT, 0, 4, 0) } },
+	{ "answered too late: its name was made by way of an entry that is not hashed",
+	  true,
+	  { O(1, 2, 0, OWN, 0, 4, 0), O(3, 4, 1, NEW, 0, 5, 9), O(5, 6, 0, LATE, 0, 4, 0),
+	    O(7, 8, 1, MISS, 0, 0, 0) } },
+	{ "hashed too late",
+	  false,
+	  { O(1, 2, 0, OWN, 0, 4, 0), O(3, 4, 1, NEW, 0, 5, 9), O(5, 6, 0, ADD, 0, 4, 0) } },
+	{ "hashed, or too late, while the name is made",
+	  true,
+	  { O(1, 2, 0, OWN, 0, 4, 0), O(3, 6, 1, NEW, 0, 5, 9), O(4, 5, 0, ADD, 0, 4, 0) } },
+	{ "not hashed, though nothing has changed",
+	  false,
+	  { O(1, 2, 0, OWN, 0, 4, 0), O(3, 4, 1, NEW, 1, 5, 9), O(5, 6, 0, LATE, 0, 4, 0) } },
+	{ "removed by way of an entry that is not hashed, and hashed",
+	  false,
+	  { O(1, 2, 1, NEW, 0, 5, 9), O(3, 4, 0, OWN, 0, 4, 0), O(5, 6, 1, DELETE, 0, 5, 0),
+	    O(7, 8, 0, ADD, 0, 4, 9) } },
+	{ "who asked before gets what came too late",
+	  true,
+	  { O(1, 2, 0, OWN, 0, 4, 0), O(3, 12, 2, JOIN, 0, 0, OUTCOME_LATE(4)),
+	    O(3, 12, 2, GET, 0, 0, OUTCOME_LATE(4)), O(5, 6, 1, NEW, 0, 5, 9),
+	    O(7, 8, 0, LATE, 0, 4, 0) } },
+	{ "who asks after the change gets what came too late",
+	  false,
+	  { O(1, 2, 0, OWN, 0, 4, 0), O(3, 4, 1, NEW, 0, 5, 9),
+	    O(5, 12, 2, JOIN, 0, 0, OUTCOME_LATE(4)), O(5, 12, 2, GET, 0, 0, OUTCOME_LATE(4)),
+	    O(7, 8, 0, LATE, 0, 4, 0) } },
+	{ "a directory that was found too late is told of, and not there",
+	  true,
+	  { O(1, 2, 0, PLACE, 7, 1, 0), O(3, 4, 0, OWN, 0, 4, 0),
+	    O(5, 14, 2, JOIN_LATE, 0, 0, OUTCOME_LATE(1)), O(5, 14, 2, HIT, 0, 1, 0),
+	    O(7, 8, 1, NEW, 0, 5, 9), O2(9, 10, 0, SPLICE_LATE, 0, 4, 0, 1, 0),
+	    O(15, 16, 1, MISS, 0, 0, 0), O(17, 18, 1, HIT, 7, 1, 0) } },
+	{ "a directory that was found too late is moved",
+	  false,
+	  { O(1, 2, 0, PLACE, 7, 1, 0), O(3, 4, 0, OWN, 0, 4, 0), O(7, 8, 1, NEW, 0, 5, 9),
+	    O2(9, 10, 0, SPLICE, 0, 4, 0, 1, 0) } },
+	{ "a directory that is renamed to a name is never too late",
+	  true,
+	  { O(1, 2, 0, PLACE, 7, 1, 0), O(3, 4, 0, OWN, 0, 4, 0), O(7, 8, 1, NEW, 0, 5, 9),
+	    O2(9, 10, 0, SPLICE, 0, 4, SPLICE_MOVE, 1, 0), O(11, 12, 1, HIT, 0, 1, 0) } },
 	{ "stale read: added, then not found",
 	  false,
 	  { O(1, 2, 0, PLAIN_ADD, 0, 4, 9), O(3, 4, 1, MISS, 0, 0, 0) } },
@@ -385,7 +426,10 @@ static void random_op(uint64_t *seed, struct op *op)
 	if (op->kind == OP_JOIN || op->kind == OP_GET || op->kind == OP_FAIL ||
 	    op->kind == OP_JOIN_ABSENT)
 		op->value = OUTCOME_ERROR(-1 - (int)op->value);
-	if (op->kind == OP_PLACE || op->kind == OP_SPLICE || op->kind == OP_LOOP) {
+	if (op->kind == OP_JOIN_LATE)
+		op->value = OUTCOME_LATE(HISTORY_DIRS + op->value);
+	if (op->kind == OP_PLACE || op->kind == OP_SPLICE || op->kind == OP_SPLICE_LATE ||
+	    op->kind == OP_LOOP) {
 		op->entry2 = op->kind == OP_PLACE ? 0 : 1;
 		op->entry = op->kind == OP_PLACE ? 1 : op->entry;
 		/* Not below itself. */

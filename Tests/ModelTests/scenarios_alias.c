@@ -354,6 +354,8 @@ static void setup_forgetful(void)
 {
 	world_setup();
 	model_rules_may_break();
+	/* Whose own lookup has been ended adds the stored spelling without one. */
+	world.overtaking = true;
 	atomic_init(&lent, NULL);
 }
 

@@ -45,10 +45,10 @@ DCACHE_BEGIN_DECLS
  *
  * If the name is hashed, that entry is returned (positive or negative; revalidating it is the
  * caller's). If somebody is asking for it, the call waits, and returns what that lookup ended
- * with: the entry (unhashed, if the answer was overtaken after this call began), the error, or the other
- * entry that the name turned out to be. If it ended without any, or too early for this caller to have queued, the call starts over. Otherwise the
- * caller becomes the owner of a new entry: d_in_lookup() tells. Nothing is allocated unless a new
- * entry is needed.
+ * with: the entry (unhashed, if the answer was overtaken after this call began), the error, or the
+ * other entry that the name turned out to be. If it ended without any, or too early for this caller to
+ * have queued, the call starts over. Otherwise the caller becomes the owner of a new entry:
+ * d_in_lookup() tells. Nothing is allocated unless a new entry is needed.
  *
  * Return: an entry, referenced; or ERR_PTR: -ENOMEM; -ENOENT (negative parent); -ENOTDIR;
  * -ENAMETOOLONG; -EINVAL (empty name, or one holding '/' or NUL); -EDEADLK: the calling thread

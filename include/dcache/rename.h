@@ -29,7 +29,7 @@ DCACHE_BEGIN_DECLS
  * Return: 0; -EINVAL: @dentry is @target, a root that is not disconnected, or in-lookup; @target is a
  * root; one of them is what was asked for in a lookup that ended with another outcome; -ELOOP: one is
  * above the other; -EEXIST: @target is unhashed and another entry bears its name; -EXDEV. After an
- * error nothing has changed.
+ * error nothing has changed (but that with -EEXIST a lookup of an unhashed @dentry's name may be overtaken).
  * Context: may sleep: inodes' operations run if the parent left behind goes, if an unhashed negative entry
  * needs room, and if @dentry comes below what was invalidated, with what is unused below it; not in a
  * read section.
