@@ -47,7 +47,7 @@
 
 #include "history.h"
 
-#define DEFAULT_LIMIT 8000000u
+#define DEFAULT_LIMIT 32000000u
 #define NONE UINT16_MAX
 
 int checker_fault;
