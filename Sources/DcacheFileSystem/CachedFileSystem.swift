@@ -43,7 +43,8 @@ public final class CachedFileSystem: Sendable {
   ///   - directory: where paths begin that do not begin with `/`, a path in the root. nil: in the process's
   ///     working directory as it is now, or in `root`, if that is not the host's.
   ///   - options: settings.
-  /// - Throws: why the root cannot be read, or there is no inotify;
+  /// - Throws: why the root cannot be read, or there is no inotify, `EMFILE` if the user has as many instances
+  ///   as the host allows (one a cache; often 128);
   ///   `DcacheError.invalidArgument`: a setting is out of range.
   public convenience init(
     root: String = "/", directory: String? = nil, options: Options = Options()

@@ -7,9 +7,11 @@ import Testing
 
 @testable import DcacheFileSystem
 
+// One after the other: a user may have 128 instances of inotify's.
+
 /// Changes at the moments that count: between a watch, a question, its answer and its being cached, and
 /// while events are acted upon.
-@Suite struct RaceTests {
+@Suite(.serialized) struct RaceTests {
   let tree: Tree
 
   init() throws {

@@ -6,9 +6,11 @@ import Testing
 
 @testable import DcacheFileSystem
 
+// One after the other: a user may have 128 instances of inotify's.
+
 /// Random paths in random trees with random links, changed at random: what the cache says is what
 /// `stat`, `lstat`, `realpath` and `readdir` say.
-@Suite struct RandomPathTests {
+@Suite(.serialized) struct RandomPathTests {
   @Test(arguments: 0..<20)
   func `as the host`(seed: UInt64) throws {
     var random = Random(seed: seed)

@@ -7,8 +7,10 @@ import Testing
 
 @testable import DcacheFileSystem
 
+// One after the other: a user may have 128 instances of inotify's.
+
 /// Threads that change a tree, and threads that know what was true when they asked.
-@Suite struct TruthTests {
+@Suite(.serialized) struct TruthTests {
   /// A name that one thread changes. Its version is odd while it does.
   private final class Subject: Sendable {
     let name: String

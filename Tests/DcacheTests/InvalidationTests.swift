@@ -191,3 +191,42 @@ import Testing
     #expect(store.calls.value == 6)
   }
 }
+
+extension InvalidationTests {
+  /// Knows of each name how long it is true.
+  private struct Brief: DirectoryBackend {
+    let calls = Counter()
+
+    func lookup(
+      _ name: Span<UInt8>, in directory: File
+    ) throws(DcacheError) -> LookupAnswer<File> { .absent }
+
+    func lookup(
+      _ name: Span<UInt8>, in directory: File, timeToLive: inout Duration?
+    ) throws(DcacheError) -> LookupAnswer<File> {
+      calls.increment()
+      expect(timeToLive == nil)
+      switch name[1] {
+      case UInt8(ascii: "0"): timeToLive = .zero
+      case UInt8(ascii: "1"): timeToLive = .seconds(3600)
+      default: break
+      }
+      return name[0] == UInt8(ascii: "a")
+        ? .absent : .found(File(), kind: .regular)
+    }
+  }
+
+  @Test(arguments: ["a", "f"])
+  func aTimeOfTheAnswersOwn(kind: String) throws {
+    let backend = Brief()
+    let cache = try Cache(root: File("/"), backend: backend)
+    for (time, asked) in [("0", 3), ("1", 1), ("-", 1)] {
+      let before = backend.calls.value
+      for _ in 0..<3 {
+        let entry = try cache.resolve(parent: cache.root, name: kind + time)
+        expect(entry.isStale == (time == "0"))
+      }
+      #expect(backend.calls.value == before + asked)
+    }
+  }
+}
