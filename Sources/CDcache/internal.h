@@ -355,7 +355,7 @@ static inline bool d_outdated(const struct dentry *dentry, const struct inode *d
 }
 
 /* Is @dentry, an entry of the directory @dir, stale? Stores nothing; as of the time of its sequence
- * number in a read section. Without that, one that is being moved may seem so: ask d_is_stale(). */
+ * number in a read section. Without that, one that is being moved may seem so. */
 static inline bool d_stale_in(const struct dentry *dentry, const struct inode *dir)
 {
 	if (d_outdated(dentry, dir))

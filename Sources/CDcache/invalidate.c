@@ -16,7 +16,8 @@
  *	negative stores both before the inode: who sees what is new sees its time, too.
  *  F4	An entry that moves gets the generation of its new directory within the odd window of its
  *	sequence. Who compares the two without looking at the sequence may take a moving entry for
- *	stale, and asks d_is_stale() before it does anything about it.
+ *	stale, as does d_is_stale(), which must not wait for the mover: before anything is done about
+ *	it, is_stale_exactly() is asked.
  *  F5	An in-lookup entry of a name that is invalidated is made older, by whoever invalidates, under
  *	no lock: its owner only ever takes the generation along. Whether it was added meanwhile does
  *	not matter: then it is found hashed, for the invalidation waits until whoever is just adding
@@ -119,28 +120,48 @@ void d_found_ttl(struct dentry *dentry, const struct dentry *target)
 	}
 }
 
-bool d_is_stale(const struct dentry *dentry)
+/* Is @dentry stale? False: it changed while it was looked at. */
+static bool look_whether_stale(const struct dentry *dentry, bool *stale)
+{
+	const struct dentry *parent;
+	const struct inode *dir;
+	uint32_t seq;
+	bool same;
+
+	dc_read_lock();
+	seq = read_seqcount(&dentry->d_seq);
+	parent = d_parent_of(dentry);
+	dir = d_inode_of(parent);
+	/* What it was moved away from may have been deleted. */
+	*stale = parent != dentry && dir && d_stale_in(dentry, dir);
+	same = seqcount_unchanged(&dentry->d_seq, seq);
+	dc_read_unlock();
+	return same;
+}
+
+/* Not in a read section: it waits for whoever is moving the entry. */
+static bool is_stale_exactly(const struct dentry *dentry)
 {
 	unsigned int attempt = 0;
+	bool stale;
 
-	for (;;) {
-		const struct dentry *parent;
-		const struct inode *dir;
-		bool stale, same;
-		uint32_t seq;
-
-		dc_read_lock();
-		seq = read_seqcount(&dentry->d_seq);
-		parent = d_parent_of(dentry);
-		dir = d_inode_of(parent);
-		/* What it was moved away from may have been deleted. */
-		stale = parent != dentry && dir && d_stale_in(dentry, dir);
-		same = seqcount_unchanged(&dentry->d_seq, seq);
-		dc_read_unlock();
-		if (same)
-			return stale;
+	while (!look_whether_stale(dentry, &stale))
 		dc_yield(attempt++);
+	return stale;
+}
+
+bool d_is_stale(const struct dentry *dentry)
+{
+	bool stale;
+	int spins;
+
+	/* The caller may be in a read section: whoever is moving it is not waited for. */
+	for (spins = 0; !look_whether_stale(dentry, &stale); spins++) {
+		if (spins == DC_SPIN_LIMIT)
+			return true;
+		dc_spin_hint();
 	}
+	return stale;
 }
 
 /* The operation has said that @dentry is true, or was at least in @generation. */
@@ -188,7 +209,7 @@ int revalidate_in(struct dentry *dentry, struct dentry *parent, unsigned int fla
 	int valid, cancel;
 
 	if (!(d_flags(dentry) & DCACHE_OP_REVALIDATE)) {
-		if (!d_stale_in(dentry, d_inode_of(parent)) || !d_is_stale(dentry))
+		if (!d_stale_in(dentry, d_inode_of(parent)) || !is_stale_exactly(dentry))
 			return 1;
 		return not_true(dentry, parent, true);
 	}

@@ -142,6 +142,7 @@ static bool take_place(struct dentry *dentry, struct dentry *target, bool found,
 	if (found)
 		d_found_ttl(dentry, target);
 	settle(dentry, to, generation);
+	DC_POINT(DC_M2, dentry);
 	d_hash_locked(dentry, bucket);
 	write_seqcount_end(&dentry->d_seq);
 	table_unlock(&dentry->d_dcache->entries, bucket);

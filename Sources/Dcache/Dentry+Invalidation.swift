@@ -31,14 +31,15 @@ extension Dentry {
   /// The entry is true for so long from now on; nil: for ever. Overrides what the cache's options say,
   /// until the entry turns positive or negative. Calls `d_set_ttl`.
   ///
-  /// In steps of about a millisecond, rounded up, and at most 20 days, which longer times are taken
+  /// In steps of 17 ms, rounded up, and at most 20 days, which longer times are taken
   /// for. Zero: stale at once.
   public borrowing func setTimeToLive(_ time: Duration?) {
     d_set_ttl(raw, time?.rawNanoseconds ?? .max)
   }
 
   /// Has its time to live passed, or has ``invalidateChildren()`` been called for its directory since it
-  /// was last known to be true? Calls `d_is_stale`.
+  /// was last known to be true? Also true if that cannot be told, since the entry is being moved just now.
+  /// Calls `d_is_stale`.
   public var isStale: Bool { d_is_stale(raw) }
 }
 

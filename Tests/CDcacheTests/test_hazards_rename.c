@@ -112,6 +112,50 @@ TEST(what_is_on_its_way_is_not_deleted, "H35")
 	see_at_m1(d_exchange);
 }
 
+struct stale_look {
+	struct dentry *dentry;
+	_Atomic bool stale, done;
+};
+
+static void *look_whether_stale(void *arg)
+{
+	struct stale_look *look = arg;
+
+	dcache_read_lock();
+	atomic_store(&look->stale, d_is_stale(look->dentry));
+	dcache_read_unlock();
+	atomic_store(&look->done, true);
+	return NULL;
+}
+
+/* In a read section it is not waited for whoever moves it, whose processor may be another's. */
+TEST(what_is_moving_seems_stale_at_once, "F4 d_is_stale")
+{
+	struct tree tree = tree_begin(NULL, NULL);
+	struct call call = { .move = d_move };
+	struct stale_look look = { 0 };
+	struct gate moving = { 0 };
+	pthread_t mover, looker;
+
+	call.a = look.dentry = tree_add(&tree, tree.root, NAME("a"), INODE_REGULAR);
+	call.b = tree_add(&tree, tree.root, NAME("b"), INODE_REGULAR);
+	CHECK(!d_is_stale(call.a));
+	gate_arm(&moving, DC_M2, call.a, 1);
+	mover = test_thread(call_move, &call);
+	CHECK(gate_wait(&moving, 1));
+	looker = test_thread(look_whether_stale, &look);
+	CHECK(EVENTUALLY(atomic_load(&look.done)));
+	CHECK(atomic_load(&look.stale));
+	gate_open(&moving);
+	test_join(looker);
+	test_join(mover);
+	gates_reset();
+	CHECK(!d_is_stale(call.a));
+	dput(call.a);
+	dput(call.b);
+	tree_end(&tree);
+}
+
 #endif /* DCACHE_DEBUG */
 
 /* ---- H47 ---- */

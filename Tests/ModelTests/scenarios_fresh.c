@@ -485,9 +485,16 @@ static void move(void)
 	world_find_at(world.entry, world.dir, NAME("moved"));
 }
 
-static void look_whether_stale(void)
+/* Who has its first parent in hand sees it stale there, and looks while it is between the other two. */
+static void move_and_back(void)
 {
-	MODEL_CHECK(!d_is_stale(world.entry));
+	move();
+	world_find_at(world.entry, world.root, NAME("back"));
+}
+
+static void revalidate_what_moves(void)
+{
+	MODEL_CHECK(d_revalidate(world.entry, 0) == 1);
 }
 
 static void finish_moved(void)
@@ -500,9 +507,30 @@ static void finish_moved(void)
 SCENARIO(an_entry_that_moves_to_another_generation) = {
 	.covers = "F4",
 	.threads = 2,
+	.setup = setup_generations,
+	.run = { move_and_back, revalidate_what_moves },
+	.finish = finish_moved,
+};
+
+/* In a read section nobody waits for who is moving it: it may seem stale then, and only then. */
+static void look_in_a_section(void)
+{
+	struct dentry *found;
+	uint32_t seq;
+
+	dcache_read_lock();
+	found = d_lookup_rcu(world.root, NAME("sub"), &seq);
+	if (found)
+		MODEL_CHECK(!d_is_stale(found) || d_seq_retry(found, seq));
+	dcache_read_unlock();
+}
+
+SCENARIO(an_entry_that_moves_is_looked_at_in_a_read_section) = {
+	.covers = "F4",
+	.threads = 2,
 	.unbounded = IN_SECONDS,
 	.setup = setup_generations,
-	.run = { move, look_whether_stale },
+	.run = { move, look_in_a_section },
 	.finish = finish_moved,
 };
 
@@ -540,6 +568,11 @@ SCENARIO(an_entry_that_turns_positive_and_is_stale_no_more) = {
 	.run = { turn_positive, look_at_the_turn },
 	.finish = finish_entry,
 };
+
+static void look_whether_stale(void)
+{
+	MODEL_CHECK(!d_is_stale(world.entry));
+}
 
 static void set_an_hour(void)
 {

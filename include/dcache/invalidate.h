@@ -89,8 +89,13 @@ DCACHE_API int d_invalidate_children(struct dentry *dir);
  */
 DCACHE_API void d_set_ttl(struct dentry *dentry, uint64_t ttl_ns);
 
-/** d_is_stale - has its time to live passed, or its directory's generation changed? Context: any; waits,
- *  briefly, for whoever is moving the entry. */
+/**
+ * d_is_stale - has its time to live passed, or its directory's generation changed?
+ *
+ * True also if that cannot be told, since the entry is being moved just now: whoever asks again a little
+ * later is told. "False" is so.
+ * Context: any, a read section, too; never sleeps.
+ */
 DCACHE_API bool d_is_stale(const struct dentry *dentry);
 
 /**

@@ -35,6 +35,7 @@ enum dc_point {
 	DC_G2,	/* ... a node is in both chains */
 	DC_G3,	/* ... all buckets are moved, the old array is still the current one */
 	DC_M1,	/* move: unhashed at the old name, not yet hashed at the new */
+	DC_M2,	/* ... its sequence is odd, its parent and name are the new ones */
 	DC_L1,	/* listing: a name's entry is found, its lock not yet taken */
 	DC_R1,	/* instance's thread: found nothing to free, about to sleep */
 	DC_NR_POINTS
