@@ -33,6 +33,11 @@
  *	complete directory says, which ends, with the negative entries that it gives rise to, when a
  *	negative entry of that time would. What it replaces is lost to everybody but itself, and so
  *	is what could not be added.
+ *  N6	A name is invalidated without another generation: that is counted (i_doubts), and what a listing
+ *	has yet to add may have been read before. It is not cached, then, nor takes anything's place. An
+ *	entry that is added is in-lookup when the count is looked at; who invalidates counts first, and
+ *	then looks for one who asks for the name. So the listing sees the count, or is overtaken; and who
+ *	waits for its entry meanwhile has asked before, or starts over.
  *
  * The directory's inode is kept by the reference that the entry that is lost has on its parent.
  */
@@ -46,13 +51,22 @@
 /* What struct dir_listing holds. */
 enum {
 	SEEN,	 /* losses (low half) that are no reason not to be complete; generation (high) */
-	EXPIRES, /* in ticks, if negative entries expire */
+	EXPIRES, /* (low half) in ticks, if negative entries expire; doubts before it (high) */
 	FAILED,	 /* a name is not there */
 };
 
 static uint32_t listing_generation(const struct dir_listing *listing)
 {
 	return (uint32_t)(listing->opaque[SEEN] >> 32);
+}
+
+/* Was a name of the directory invalidated since it began? */
+static bool listing_is_doubted(const struct dir_listing *listing)
+{
+	const struct inode *dir = d_inode_of(listing->dir);
+
+	return atomic_load_explicit(&dir->i_doubts, memory_order_acquire) !=
+	       (uint32_t)(listing->opaque[EXPIRES] >> 32);
 }
 
 static uint32_t losses_of(uint64_t word)
@@ -80,6 +94,12 @@ void dir_not_complete(struct inode *dir)
 {
 	/* Also if nobody is seen to watch: who begins to list now comes later in this word. */
 	lose(dir, 0);
+}
+
+void dir_doubt(struct inode *dir)
+{
+	atomic_fetch_add_explicit(&dir->i_doubts, 1, memory_order_acq_rel);
+	dir_not_complete(dir);
 }
 
 uint64_t dir_complete_stamp(const struct inode *dir)
@@ -125,27 +145,30 @@ int dir_listing_begin(struct dir_listing *listing, struct dentry *dir)
 	generation = atomic_load_explicit(&inode->i_generation, memory_order_acquire);
 	listing->dir = dir;
 	listing->opaque[SEEN] = generation << 32 | losses_of(before);
-	listing->opaque[EXPIRES] = dc_expiry(dir->d_dcache->negative_ttl_ns);
+	listing->opaque[EXPIRES] =
+		(uint64_t)atomic_load_explicit(&inode->i_doubts, memory_order_acquire) << 32 |
+		dc_expiry(dir->d_dcache->negative_ttl_ns);
 	listing->opaque[FAILED] = false;
 	return 0;
 }
 
 /*
- * The name is hashed, as @dentry. Return: true: it leads to @inode, and is known to since the listing;
- * false: look again, what was there is not any more.
+ * The name is hashed, as @dentry. Return: true: it leads to @inode, and is known to since the listing, or
+ * is newer than that; false: look again, what was there is not any more.
  */
 static bool confirm(struct dir_listing *listing, struct dentry *dentry, const struct qstr *name,
 		    const struct inode *inode)
 {
 	struct dentry *dir = listing->dir;
-	bool same = false, replaced = false;
+	bool same = false, doubted = false, replaced = false;
 
 	DC_POINT(DC_L1, dentry);
 	lockref_lock(&dentry->d_lockref);
 	if ((d_flags(dentry) & DCACHE_HASHED) && d_parent_of(dentry) == dir &&
 	    name_is(dentry, dir, name)) {
 		same = d_inode_of(dentry) == inode;
-		replaced = !same;
+		doubted = !same && listing_is_doubted(listing);
+		replaced = !same && !doubted;
 	}
 	if (same) {
 		d_renew(dentry, listing_generation(listing));
@@ -160,14 +183,18 @@ static bool confirm(struct dir_listing *listing, struct dentry *dentry, const st
 	lockref_unlock(&dentry->d_lockref);
 	if (replaced && d_is_dir(dentry))
 		d_invalidate(dentry);
-	return same;
+	return same || doubted;
 }
 
 /* The caller owns @dentry. Consumes both references. */
-static int add_new(struct dentry *dentry, struct inode *inode)
+static int add_new(struct dir_listing *listing, struct dentry *dentry, struct inode *inode)
 {
-	struct dentry *alias = d_splice_alias(inode, dentry);
+	struct dentry *alias = NULL;
 
+	if (listing_is_doubted(listing))
+		iput(inode);
+	else
+		alias = d_splice_alias(inode, dentry);
 	/* Those who wait ask for themselves. */
 	d_lookup_done(dentry);
 	dput(dentry);
@@ -193,7 +220,7 @@ static int add_name(struct dir_listing *listing, const struct qstr *name, struct
 			return (int)PTR_ERR(dentry);
 		}
 		if (d_in_lookup(dentry))
-			return add_new(dentry, inode);
+			return add_new(listing, dentry, inode);
 		same = confirm(listing, dentry, name, inode);
 		dput(dentry);
 		if (same) {

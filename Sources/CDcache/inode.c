@@ -45,6 +45,7 @@ struct inode *inode_alloc(struct dcache *dc, uint64_t ino)
 	atomic_init(&inode->i_evictor, 0);
 	atomic_init(&inode->i_generation, 0);
 	atomic_init(&inode->i_complete_expires, 0);
+	atomic_init(&inode->i_doubts, 0);
 	atomic_init(&inode->i_complete, 0);
 	rwsem_init(&inode->i_rwsem);
 	count_add(dc, COUNT_INODES_MADE, 1);

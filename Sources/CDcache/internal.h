@@ -151,6 +151,7 @@ struct inode {
 	_Atomic uint32_t i_evictor;		/* the thread that runs evict, if in the table */
 	_Atomic uint32_t i_generation;		/* of what is cached in this directory */
 	_Atomic uint32_t i_complete_expires;	/* in dc_ticks(), if negative entries expire */
+	_Atomic uint32_t i_doubts;		/* names invalidated: directory.c, N6 */
 	_Atomic uint64_t i_complete;		/* what is known of all names: directory.c */
 	struct rwsem i_rwsem;
 	union {
@@ -403,6 +404,9 @@ bool dir_knows_absent(struct inode *dir, struct dentry *dentry);
 void dir_lose(struct inode *dir);
 /* @dir is not complete, whatever is being listed. */
 void dir_not_complete(struct inode *dir);
+/* The same because a name is not what it was: what a listing has yet to add is not cached. To be called before
+ * the name can be missed, or asked for. */
+void dir_doubt(struct inode *dir);
 
 /* ---- name.c ---- */
 

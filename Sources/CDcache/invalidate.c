@@ -197,7 +197,7 @@ static int not_true(struct dentry *dentry, const struct dentry *parent, bool exp
 		d_invalidate(dentry);
 	} else {
 		if (!expired)
-			dir_not_complete(d_inode_of(parent));
+			dir_doubt(d_inode_of(parent));
 		d_drop(dentry);
 	}
 	return 0;
@@ -262,7 +262,7 @@ int d_invalidate_name(struct dentry *parent, const struct qstr *name)
 	if (err)
 		return err;
 	/* It may exist now. */
-	dir_not_complete(d_inode_of(parent));
+	dir_doubt(d_inode_of(parent));
 	/* F5 */
 	in_lookup_outdate(parent, &prepared);
 	dentry = lookup_exact(parent, &prepared);

@@ -58,12 +58,11 @@ struct deferred {
 /* How many may wait before those who ask for more help. */
 #define DEFERRED_BOUND 1024
 
-/* d_lock is held, and the entry is hashed: neither it nor, if it is negative, what its directory says of
- * all names is true. */
+/* d_lock is held, and the entry is hashed: neither it nor what its directory, or a listing, says of it is
+ * true. */
 static void unhash_untrue(struct dentry *dentry)
 {
-	if (!d_inode_of(dentry))
-		dir_not_complete(d_inode_of(d_parent_of(dentry)));
+	dir_doubt(d_inode_of(d_parent_of(dentry)));
 	d_unhash(dentry);
 }
 
@@ -139,6 +138,9 @@ static bool cut_off(struct dentry *dentry)
 {
 	bool below;
 
+	/* Nothing else keeps what is being asked for in a root from being found there. */
+	if (is_root(dentry))
+		d_invalidate_children(dentry);
 	lockref_lock(&dentry->d_lockref);
 	if (d_flags(dentry) & DCACHE_HASHED)
 		unhash_untrue(dentry);

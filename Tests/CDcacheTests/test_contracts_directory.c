@@ -462,6 +462,50 @@ TEST(what_a_listing_finds_is_as_old_as_the_listing, "dir_listing_add d_invalidat
 	tree_end(&tree);
 }
 
+/* One name is said not to be true any more, while a listing is under way that may have read it before. */
+static void name_of_a_listing(struct tree *tree, int way)
+{
+	struct dentry *one = tree_add(tree, tree->root, NAME("one"), way > 2 ? 0 : INODE_REGULAR);
+
+	if (!way)
+		CHECK_EQ(d_invalidate_name(tree->root, NAME("one")), 0);
+	else if (way == 1)
+		CHECK_EQ(d_invalidate_inode(d_inode(one)), 0);
+	else
+		CHECK_EQ(d_invalidate(one), 0);
+	dput(one);
+}
+
+TEST(a_name_that_was_invalidated_during_a_listing,
+     "N5 dir_listing_add d_invalidate d_invalidate_name d_invalidate_inode")
+{
+	int way, known;
+
+	for (way = 0; way < 4; way++) {
+		for (known = 0; known < 2; known++) {
+			struct tree tree = tree_begin(NULL, &backend_ops);
+			struct dir_listing listing;
+			struct dentry *fresh, *found;
+
+			CHECK_EQ(dir_listing_begin(&listing, tree.root), 0);
+			name_of_a_listing(&tree, way);
+			/* Somebody has asked since: that is newer than the listing. */
+			fresh = known ? tree_add(&tree, tree.root, NAME("one"), INODE_REGULAR) : NULL;
+			CHECK_EQ(dir_listing_add(&listing, NAME("one"),
+						 tree_inode(tree.dc, INODE_REGULAR)),
+				 0);
+			found = d_lookup(tree.root, NAME("one"));
+			CHECK(found == fresh && (!fresh || !d_unhashed(fresh)));
+			dput(found);
+			dput(fresh);
+			CHECK(!dir_listing_end(&listing, true));
+			/* A listing that begins now knows better. */
+			CHECK(list(&tree, tree.root, three));
+			tree_end(&tree);
+		}
+	}
+}
+
 TEST(a_directory_that_is_listed_elsewhere_moves, "dir_listing_add d_splice_alias")
 {
 	struct tree tree = tree_begin(NULL, &backend_ops);

@@ -323,6 +323,29 @@ TEST(what_was_overtaken_is_not_cached,
 	}
 }
 
+/* A root cannot be unhashed, so it does not keep what is being asked for in it from being found. */
+TEST(what_is_asked_for_in_an_invalidated_root_is_overtaken, "H13 d_invalidate d_invalidate_deferred")
+{
+	int deferred;
+
+	for (deferred = 0; deferred < 2; deferred++) {
+		struct tree tree = tree_begin(NULL, NULL);
+		DECLARE_WAIT_QUEUE_HEAD_ONSTACK(wq);
+		struct dentry *dentry = d_alloc_parallel(tree.root, COLD, &wq);
+
+		dput(tree_add(&tree, tree.root, NAME("else"), INODE_REGULAR));
+		if (deferred)
+			d_invalidate_deferred(tree.root);
+		else
+			CHECK_EQ(d_invalidate(tree.root), 0);
+		CHECK(d_lookup_overtaken(dentry));
+		CHECK_EQ(d_add(dentry, tree_inode(tree.dc, INODE_REGULAR)), 0);
+		CHECK(d_unhashed(dentry) && !d_lookup(tree.root, COLD));
+		dput(dentry);
+		tree_end(&tree);
+	}
+}
+
 TEST(a_lookup_that_ends_with_nothing_is_not_overtaken, "d_lookup_overtaken d_lookup_done")
 {
 	struct scene scene;

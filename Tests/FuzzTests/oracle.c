@@ -183,6 +183,12 @@ void m_lose(struct m_inode *dir)
 	}
 }
 
+void m_doubt(struct m_inode *dir)
+{
+	m_lose(dir);
+	dir->doubts++;
+}
+
 void m_list(struct m_entry *entry)
 {
 	if (entry->parent == entry)
@@ -210,7 +216,7 @@ void m_unhash(struct m_entry *entry)
 static void unhash_untrue(struct m_entry *entry)
 {
 	if (entry->hashed)
-		m_lose(entry->parent->inode);
+		m_doubt(entry->parent->inode);
 	m_unhash_gone(entry);
 }
 
@@ -294,8 +300,12 @@ static void doubt_below(struct m_entry *top, const bool *only, bool cut)
 void m_cut_off(struct m_entry *entry)
 {
 	unhash_untrue(entry);
-	if (entry->parent != entry)
+	if (entry->parent != entry) {
 		entry->marked = true;
+	} else if (entry->inode && entry->inode->directory) {
+		m_lose(entry->inode);
+		entry->inode->generation++;
+	}
 }
 
 void m_invalidate(struct m_entry *entry)
@@ -398,7 +408,7 @@ void m_not_true(struct m_entry *entry, struct m_inode *dir)
 		return;
 	}
 	if (dir)
-		m_lose(dir);
+		m_doubt(dir);
 	m_unhash(entry);
 }
 

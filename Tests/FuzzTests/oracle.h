@@ -30,6 +30,7 @@ struct m_inode {
 	int link; /* what get_link says, in program_input.c */
 	uint32_t generation;
 	bool complete;
+	unsigned int doubts; /* times that something of it was said not to be true */
 	int refs;
 	int evicted, released; /* times that the core said so */
 	/* Its lock: who holds it, and who waits, first come first served. */
@@ -124,6 +125,7 @@ struct m_listing {
 	struct dir_listing real;
 	struct m_entry *dir; /* referenced; NULL: none */
 	uint32_t generation;
+	unsigned int doubts; /* of the directory, when it began */
 	bool lost, failed;
 };
 
@@ -180,6 +182,8 @@ bool m_is_ancestor(const struct m_entry *ancestor, const struct m_entry *entry);
 
 /* A directory is not complete, nor will be what is listing it. */
 void m_lose(struct m_inode *dir);
+/* ... and what is listing it caches nothing any more. */
+void m_doubt(struct m_inode *dir);
 /* It is on its parent's list now, and as true as that. */
 void m_list(struct m_entry *entry);
 void m_unhash(struct m_entry *entry);

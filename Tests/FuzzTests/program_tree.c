@@ -150,7 +150,7 @@ void op_invalidate_name(struct m_entry *dir, struct qstr *name)
 		return;
 	}
 	CHECK(!err);
-	m_lose(dir->inode);
+	m_doubt(dir->inode);
 	m_overtake(dir, m_name(name));
 	entry = m_hashed(dir, m_name(name));
 	if (entry) {
@@ -301,6 +301,7 @@ void op_list_begin(struct m_listing *listing, struct m_entry *dir)
 	CHECK(!err);
 	listing->dir = get_entry(dir);
 	listing->generation = dir->inode->generation;
+	listing->doubts = dir->inode->doubts;
 	listing->lost = listing->failed = false;
 }
 
@@ -363,7 +364,14 @@ static void list_name(struct m_listing *listing, struct call *call, int err)
 {
 	struct m_name name = m_name(&call->name);
 	struct m_entry *found = m_hashed(listing->dir, name);
+	bool doubted = listing->doubts != listing->dir->inode->doubts;
 
+	if (found && found->inode != call->inode && doubted) {
+		/* It may be newer. */
+		CHECK(!err);
+		m_inode_put(call->inode);
+		return;
+	}
 	if (found && found->inode == call->inode) {
 		CHECK(!err);
 		m_renew(found, listing->generation);
@@ -383,6 +391,14 @@ static void list_name(struct m_listing *listing, struct call *call, int err)
 		CHECK(err == -ENOMEM);
 		listing->failed = true;
 		m_inode_put(call->inode);
+		return;
+	}
+	if (doubted) {
+		/* Somebody's for a moment. */
+		CHECK(!err);
+		oracle.started++;
+		m_inode_put(call->inode);
+		oracle.unknown_deaths++;
 		return;
 	}
 	list_new(listing, call, name, err);

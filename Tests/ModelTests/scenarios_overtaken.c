@@ -457,3 +457,61 @@ SCENARIO(an_overtaken_file_is_lost_to_a_complete_directory) = {
 	.run = { create_as_the_owner, invalidate_all_and_list },
 	.finish = finish_complete,
 };
+
+/* ---- a name is invalidated that a listing has read ---- */
+
+static void setup_listing_of_one(void)
+{
+	world_setup();
+	world.overtaking = true;
+	MODEL_CHECK(!dir_listing_begin(&listing, world.root));
+	world.inode = world_inode(INODE_REGULAR);
+	ihold(world.inode);
+}
+
+static void setup_listing_of_one_known(void)
+{
+	setup_listing_of_one();
+	dput(world_add(world.root, NAME("n"), INODE_REGULAR));
+}
+
+static void add_what_was_read(void)
+{
+	MODEL_CHECK(!dir_listing_add(&listing, NAME("n"), world.inode));
+}
+
+/* Who asks afterwards gets nothing that the listing has read before, and what he finds stays. */
+static void invalidate_and_find(void)
+{
+	struct dentry *got;
+
+	MODEL_CHECK(!d_invalidate_name(world.root, NAME("n")));
+	got = d_alloc_parallel(world.root, NAME("n"), NULL);
+	MODEL_CHECK(!IS_ERR(got) && d_in_lookup(got));
+	MODEL_CHECK(!d_add(got, NULL) && !d_unhashed(got));
+	world.found[1] = got;
+}
+
+static void finish_what_is_found(void)
+{
+	MODEL_CHECK(!d_unhashed(world.found[1]));
+	MODEL_CHECK(!dir_listing_end(&listing, true));
+	iput(world.inode);
+	world_put_found();
+}
+
+SCENARIO(a_name_is_invalidated_that_a_listing_is_adding) = {
+	.covers = "N6 H22",
+	.threads = 2,
+	.setup = setup_listing_of_one,
+	.run = { add_what_was_read, invalidate_and_find },
+	.finish = finish_what_is_found,
+};
+
+SCENARIO(a_name_is_invalidated_that_a_listing_is_replacing) = {
+	.covers = "N6 H22",
+	.threads = 2,
+	.setup = setup_listing_of_one_known,
+	.run = { add_what_was_read, invalidate_and_find },
+	.finish = finish_what_is_found,
+};

@@ -54,7 +54,8 @@ DCACHE_API int dir_listing_begin(struct dir_listing *listing, struct dentry *dir
  * A name that is cached is left as it is if it leads to the same inode, and is no longer stale; it is
  * replaced if it is negative or leads to another. One that somebody is asking for is left to them, and
  * answered by them; the listing does not wait, and since they may not find it, the directory will not be
- * complete. "." and ".." are passed over. What was invalidated since the listing began is not cached.
+ * complete. "." and ".." are passed over. If a name of the directory was invalidated since the
+ * listing began, this one may have been read before that: it is not cached then, and replaces nothing.
  * Return: 0; what d_alloc() and d_splice_alias() say, or -EINVAL: no inode: the directory will not be
  * complete then.
  * Context: may sleep; not in a read section; the directory is locked as for dir_listing_begin().

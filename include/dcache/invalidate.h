@@ -29,7 +29,8 @@ DCACHE_BEGIN_DECLS
  * instead of being kept; so is what is looked up below them until then. One that is hashed again, or
  * moved, by whoever has seen that it is true, is kept again.
  *
- * A root cannot be unhashed: its children are instead, one after the other. An in-lookup entry stays so.
+ * A root cannot be unhashed: its children are instead, one after the other, and what is being asked for in
+ * it is not cached, as after d_invalidate_children(). An in-lookup entry stays so.
  * Return: 0; -ENOMEM: not all below was looked at; what was not is found by nobody from above, and goes
  * as it becomes the least recently used.
  * Context: may sleep (inodes' operations run); not in a read section.
