@@ -21,8 +21,8 @@
  *	With the chain locked it sees the inode on it, says so by INODE_SLEEPERS in the inode, and
  *	reads the word; whoever ends the state takes the lock afterwards, sees the bit, and changes the
  *	word before it wakes. An inode nobody waits for costs no wake-up and no line that others use.
- *  I4	What is on its chain counts as made (counters.h, N1), and whoever takes it off is done with the instance
- *	before that is counted down: iput().
+ *  I4	What is on its chain counts as made (counters.h, N1), and whoever takes it off is done with the
+ *	instance before that is counted down: iput().
  *
  * The chain's lock is innermost; nothing but the above happens under it. The table may be changing its
  * size meanwhile (table.c, T1, T2): what is said here of a chain is said of the one that holds the truth.

@@ -16,8 +16,11 @@
  * Nobody waits for a bucket's lock while holding another's, but who moves a bucket to a table's next
  * array, for one of that array (table.c, T3).
  *
- * Under a bucket's lock no reference is taken or given back, nothing is allocated or freed, and no
- * operation of the program runs. Nobody sleeps in a read section: there, locks are only tried.
+ * Under a bucket's lock no reference is taken or given back, but for the one that is tried for
+ * (noblock.c, V2); nothing is allocated or freed, and no operation of the program runs. Nobody sleeps in
+ * a read section: there, locks are only tried.
+ *
+ * In struct deferred_queue, run is taken when none of these is held but the caller's; lock is innermost.
  */
 #ifndef DCACHE_INTERNAL_H
 #define DCACHE_INTERNAL_H
@@ -404,8 +407,8 @@ bool dir_knows_absent(struct inode *dir, struct dentry *dentry);
 void dir_lose(struct inode *dir);
 /* @dir is not complete, whatever is being listed. */
 void dir_not_complete(struct inode *dir);
-/* The same because a name is not what it was: what a listing has yet to add is not cached. To be called before
- * the name can be missed, or asked for. */
+/* The same because a name is not what it was: what a listing has yet to add is not cached. To be called
+ * before the name can be missed, or asked for. */
 void dir_doubt(struct inode *dir);
 
 /* ---- name.c ---- */
@@ -795,7 +798,8 @@ struct dentry *alloc_parallel(struct dentry *parent, const struct qstr *name,
  * read section. */
 struct dentry *in_lookup_find(struct hlist_bl_node *node, const struct dentry *parent,
 			      const struct qstr *name);
-/* Make @dentry, new, an in-lookup entry of @owner's, whose waiters queue at @wq, or at @own, which it frees. */
+/* Make @dentry, new, an in-lookup entry of @owner's, whose waiters queue at @wq, or at @own, which it
+ * frees. */
 void in_lookup_begin(struct dentry *dentry, struct wait_queue_head *wq,
 		     struct wait_queue_head *own, uint32_t owner);
 /* If somebody is asking for @name in @parent, what they find comes too late, or they have hashed it when

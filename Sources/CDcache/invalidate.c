@@ -8,8 +8,9 @@
  *
  *  F1	d_generation is the directory's i_generation as it was before the backend was asked: taken
  *	when the entry is allocated, and before d_revalidate runs. So a generation that changes while
- *	an answer is on its way makes that answer too late to be hashed (parallel.c, P9). It is renewed forwards only, and an entry
- *	made after the answer, of the stored spelling or of a listing, is made as old as the question.
+ *	an answer is on its way makes that answer too late to be hashed (parallel.c, P9). It is
+ *	renewed forwards only, and an entry made after the answer, of the stored spelling or of a
+ *	listing, is made as old as the question.
  *  F2	i_generation is raised with release and loaded with acquire: who sees the new one also sees
  *	that the directory is not complete any more, which is said first (directory.c, N4).
  *  F3	d_expires is stored before the flag that it holds, with release, and a turn to positive or

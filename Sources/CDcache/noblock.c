@@ -2,21 +2,21 @@
 /*
  * d_alloc_noblock(): d_alloc_parallel() (parallel.c, A1 - A3) that only tries.
  *
- *  Q1	Nothing is taken that may have to be given back: an entry's reference only under its lock, which
+ *  V1	Nothing is taken that may have to be given back: an entry's reference only under its lock, which
  *	is tried, with the name proved; the new entry's on its parent last, when nothing can fail any
  *	more. So no put runs, which may be the last, and would have to free.
- *  Q2	That reference is tried for under the bucket's lock, against the order of locks: who holds the
+ *  V2	That reference is tried for under the bucket's lock, against the order of locks: who holds the
  *	parent's lock and waits for the bucket waits no longer for that, since here nobody waits.
- *  Q3	No room is made for the new entry, which means freeing others: the instance's thread does it.
+ *  V3	No room is made for the new entry, which means freeing others: the instance's thread does it.
  *	The table is tended by whoever ends the lookup.
- *  Q4	The number of tries is fixed, and so is what one waits for a lock: DC_SPIN_LIMIT looks.
+ *  V4	The number of tries is fixed, and so is what one waits for a lock: DC_SPIN_LIMIT looks.
  */
 #include "internal.h"
 
 #define TRIES 4
 
-/* A3: @new becomes the in-lookup entry. -EBUSY: try again; -EWOULDBLOCK: somebody else is asking. In a read
- * section. */
+/* A3: @new becomes the in-lookup entry. -EBUSY: try again; -EWOULDBLOCK: somebody else is asking.
+ * In a read section. */
 static int try_insert(struct dentry *parent, struct inode *dir, uint32_t dir_seq,
 		      const struct qstr *name, struct dentry *new)
 {

@@ -33,9 +33,10 @@
  *	the pass meets it. What is hashed in it later is true.
  *
  * Deferred: the same pass, in portions, by the instance's thread, or by whoever waits for it. One portion
- * at a time (run; puts are part of it, put.c), in the order in which they were asked for. A portion frees a bounded number of
- * entries outside of any batch of reclaim.c, so that its frees are subject to RECLAIM_BOUND like
- * anybody's. An entry that waits for its pass is referenced, so the instance cannot be gone.
+ * at a time (run; puts are part of it, put.c), in the order in which they were asked for. A portion
+ * frees a bounded number of entries outside of any batch of reclaim.c, so that its frees are
+ * subject to RECLAIM_BOUND like anybody's. An entry that waits for its pass is referenced, so the
+ * instance cannot be gone.
  */
 #include "cursor.h"
 

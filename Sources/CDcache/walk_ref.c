@@ -11,7 +11,8 @@
  * true when it was asked for.
  *
  *  R2	An entry that never was on its directory's list, or came too late to be hashed, never was
- *	hashed: nobody has taken it from its place. Nothing has changed it since the backend gave it, or its number tells.
+ *	hashed: nobody has taken it from its place. Nothing has changed it since the backend gave
+ *	it, or its number tells.
  *  R3	One that bears another name (d_add_ci()), or is unhashed though it was hashed, may be the
  *	backend's answer or may have been moved or dropped since. It is asked for once more: if it is the
  *	answer again, with the number that it had before, it was the answer while it had that number.
@@ -114,8 +115,8 @@ static bool found_by_name(const struct dentry *dentry, const struct dentry *dir,
 	}
 }
 
-/* What is cached, true, and needs no asking; or an error. NULL: nothing. A directory without a lookup operation has no
- * other entries. */
+/* What is cached, true, and needs no asking; or an error. NULL: nothing. A directory without a lookup
+ * operation has no other entries. */
 static struct dentry *cached(struct walk *w, const struct qstr *name)
 {
 	struct dentry *dentry = lookup_exact(w->at.dentry, name);

@@ -183,7 +183,7 @@ static const struct {
 
 #define CHANGES (sizeof(changes) / sizeof(changes[0]))
 
-/* The ways to answer. Each returns what who waits gets: an entry, unreferenced; an error; or NULL: nothing. */
+/* The ways to answer. Each returns what who waits gets: an entry, unreferenced; an error; or NULL. */
 
 static struct dentry *add_negative(struct scene *scene)
 {

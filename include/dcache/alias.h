@@ -43,8 +43,8 @@ DCACHE_API struct dentry *d_splice_alias(struct inode *inode, struct dentry *den
  * that entry is returned; a negative one is out of date and replaced. If somebody else is asking
  * for the stored spelling this call waits for the answer. If @name equals @dentry's own name by
  * the directory's compare, @inode is spliced onto @dentry itself, which is returned with one more
- * reference. What was found is as old as the lookup of @dentry: if that was overtaken, the stored spelling is
- * not cached either, and the entry returned is unhashed.
+ * reference. What was found is as old as the lookup of @dentry: if that was overtaken, the stored
+ * spelling is not cached either, and the entry returned is unhashed.
  *
  * Return: the entry of the stored spelling, referenced (a directory's that was cached elsewhere is
  * moved there); or ERR_PTR: -EDEADLK: waiting would close a cycle of d_add_ci() calls, or the

@@ -38,8 +38,10 @@ struct d_waiter;
  * lookup or for a directory's lock: it may register again, take others back, end lookups. It must not
  * end its thread.
  *
- * An entry that is given was hashed under the name at some moment after the registration, or is what
- * the lookup was redirected to. It may be stale or unhashed by now, as any entry that was found.
+ * An entry that is given is what the lookup ended with. It was hashed under the name at some moment after
+ * the registration, unless the lookup was redirected to it, or the answer was not to be cached: of a
+ * lookup operation that said so, or overtaken after the registration (d_lookup_overtaken()). It may be
+ * stale or unhashed by now, as any entry that was found.
  */
 typedef void d_waiter_func(struct d_waiter *waiter, struct dentry *result);
 
@@ -124,8 +126,9 @@ DCACHE_API struct dentry *d_alloc_noblock(struct dentry *parent, const struct qs
  *
  * Return: as d_add_ci(); or NULL: somebody else is asking for the stored spelling. Then @inode is still
  * the caller's and @waiter is registered: when func is called, put its result, if it is an entry, and
- * call again with the same arguments. Cycles of owners that wait for each other's spellings, sleeping or not, are found:
- * -EDEADLK.
+ * call again with the same arguments. Cycles of owners that wait for each other's spellings,
+ * sleeping or not, are found: -EDEADLK. Until then, or until it is taken back, @dentry is to stay
+ * in-lookup.
  * Context: as d_splice_alias().
  */
 DCACHE_API struct dentry *d_add_ci_async(struct dentry *dentry, struct inode *inode,

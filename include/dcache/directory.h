@@ -13,11 +13,11 @@
  *
  * A complete directory answers what is not in it without the backend, whose lookup operation it must
  * have all the same: lookup_one_unlocked(), lookup_slow() and dcache_walk() say "absent", with a
- * negative entry as any other. It is no longer complete when one of its positive entries is lost: freed to make room, dropped, or invalidated; when
- * its generation changes; or when a name is invalidated, also one that is not cached, or an entry that
- * is negative. What is created, deleted and renamed through the cache keeps it so; but an inode that
- * d_add(), d_instantiate() or d_splice_alias() could not add, or that an entry got while it was
- * unhashed, is lost.
+ * negative entry as any other. It is no longer complete when one of its positive entries is lost:
+ * freed to make room, dropped, or invalidated; when its generation changes; or when a name is
+ * invalidated, also one that is not cached, or an entry that is negative. What is created, deleted
+ * and renamed through the cache keeps it so; but an inode that d_add(), d_instantiate() or
+ * d_splice_alias() could not add, or that an entry got while it was unhashed, is lost.
  *
  * Where negative entries have a time to live (dcache_options), what a complete directory says has the
  * same, from the beginning of the listing. One that is given to single entries does not change it.

@@ -137,9 +137,9 @@ DCACHE_API void iput(struct inode *inode);
  * As dput_deferred(): if it is the last, the reference stays, so that the inode is still found, until the
  * instance's thread gives it back soon, as iput() does. evict is never called in the caller's context,
  * nothing is freed or allocated, and it cannot fail.
- * Context: with any locks of the program's held, from any operation that may call the library; does not sleep
- * for long: it waits for a lock that is held for a few instructions and, at times, a wake-up of the
- * thread; not in a read section.
+ * Context: with any locks of the program's held, from any operation that may call the library; does
+ * not sleep for long: it waits for a lock that is held for a few instructions and, at times, a
+ * wake-up of the thread; not in a read section.
  */
 DCACHE_API void iput_deferred(struct inode *inode);
 

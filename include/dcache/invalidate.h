@@ -58,8 +58,8 @@ DCACHE_API int d_invalidate_inode(struct inode *inode);
 /**
  * d_invalidate_name - what is cached of a name is no longer true, positive or negative.
  *
- * Nor is what is being found by a lookup that is under way, which will not be cached. A complete directory is not complete any
- * more, since the name may exist now.
+ * Nor is what is being found by a lookup that is under way, which will not be cached. A complete
+ * directory is not complete any more, since the name may exist now.
  * Return: 0, also if nothing is cached; -ENOENT (negative parent), -ENOTDIR; -EINVAL, -ENAMETOOLONG: no
  * name; -EOVERFLOW: the entry has 2^30 references; what d_hash or d_invalidate() says.
  * Context: as d_invalidate().

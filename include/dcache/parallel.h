@@ -20,11 +20,11 @@
  * by exactly one of: d_add(), d_splice_alias(), d_lookup_done(), d_lookup_fail(),
  * d_lookup_redirect().
  *
- * An answer may come too late: its name, or its directory, was invalidated while the backend was asked, or
- * this process made, removed or renamed something of that name. What was answered is then not hashed, and
- * not given to anybody who asked after the change; who asked before it gets it. A lookup of another name is
- * not concerned. No directory's lock is needed for this: owners may end their lookups from any thread, in
- * any order, holding nothing. See d_lookup_overtaken().
+ * An answer may come too late: its name, or its directory, was invalidated while the backend was asked,
+ * or this process made, removed or renamed something of that name. What was answered is then not hashed,
+ * and not given to anybody who asked after the change; who asked before it gets it. A lookup of another
+ * name is not concerned. No directory's lock is needed for this: owners may end their lookups from any
+ * thread, in any order, holding nothing. See d_lookup_overtaken().
  */
 #ifndef DCACHE_PARALLEL_H
 #define DCACHE_PARALLEL_H
@@ -44,11 +44,11 @@ DCACHE_BEGIN_DECLS
  *	    ended. NULL: the entry brings its own, for owners whose frame does not last.
  *
  * If the name is hashed, that entry is returned (positive or negative; revalidating it is the
- * caller's). If somebody is asking for it, the call waits, and returns what that lookup ended
- * with: the entry (unhashed, if the answer was overtaken after this call began), the error, or the
- * other entry that the name turned out to be. If it ended without any, or too early for this caller to
- * have queued, the call starts over. Otherwise the caller becomes the owner of a new entry:
- * d_in_lookup() tells. Nothing is allocated unless a new entry is needed.
+ * caller's). If somebody is asking for it, the call waits, and returns what that lookup ended with: the
+ * entry (unhashed, if the answer was overtaken after this call began), the error, or the other entry
+ * that the name turned out to be. If it ended without any, or too early for this caller to have queued,
+ * the call starts over. Otherwise the caller becomes the owner of a new entry: d_in_lookup() tells.
+ * Nothing is allocated unless a new entry is needed.
  *
  * Return: an entry, referenced; or ERR_PTR: -ENOMEM; -ENOENT (negative parent); -ENOTDIR;
  * -ENAMETOOLONG; -EINVAL (empty name, or one holding '/' or NUL); -EDEADLK: the calling thread

@@ -31,7 +31,8 @@ enum d_walk_ret {
  *
  * Return: 0: all were visited; 1: the same, but something was moved between directories meanwhile;
  * 2: @visit ended it; -ENOMEM: not all were, the tree is too deep.
- * Context: may sleep, as @visit and dput() may; not in a read section. The thread is not cancelled meanwhile.
+ * Context: may sleep, as @visit and dput() may; not in a read section. The thread is not cancelled
+ * meanwhile.
  */
 DCACHE_API int d_walk(struct dentry *top, enum d_walk_ret (*visit)(struct dentry *dentry, void *data),
 		      void *data);
