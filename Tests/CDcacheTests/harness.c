@@ -275,6 +275,31 @@ struct dcache_stats tree_stats(const struct tree *tree)
 	return stats;
 }
 
+static _Atomic bool thread_held, thread_let_go;
+
+static void hold_the_thread(struct inode *inode)
+{
+	(void)inode;
+	atomic_store(&thread_held, true);
+	while (!atomic_load(&thread_let_go))
+		usleep(100);
+}
+
+void hold_thread(struct tree *tree)
+{
+	static const struct inode_operations ops = { .release = hold_the_thread };
+
+	atomic_store(&thread_held, false);
+	atomic_store(&thread_let_go, false);
+	iput(new_inode(tree->dc, 3, INODE_REGULAR, &ops, NULL));
+	CHECK(EVENTUALLY(atomic_load(&thread_held)));
+}
+
+void let_thread_go(void)
+{
+	atomic_store(&thread_let_go, true);
+}
+
 unsigned int test_nr_waiters(struct dentry *dentry)
 {
 	const struct wait_queue_entry *entry;

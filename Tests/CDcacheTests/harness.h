@@ -129,6 +129,9 @@ struct inode *tree_inode(struct dcache *dc, enum inode_type type);
 struct dentry *tree_add(struct tree *tree, struct dentry *parent, const struct qstr *name,
 			int type);
 struct dcache_stats tree_stats(const struct tree *tree);
+/* The instance's thread is in a batch, freeing an inode, until it is let go. One at a time. */
+void hold_thread(struct tree *tree);
+void let_thread_go(void);
 
 /* Threads that are on the queue of an in-lookup entry, and those that count as its waiters, which one of
  * d_add_ci() does before it is on the queue. Both take the entry's d_lock. */

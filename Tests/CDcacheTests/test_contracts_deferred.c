@@ -89,17 +89,6 @@ TEST(an_operation_of_a_batch_defers_any_number, "d_invalidate_deferred H50")
 	many_end(&tree);
 }
 
-static _Atomic bool held, let_go;
-
-static void hold_the_thread(struct inode *inode)
-{
-	(void)inode;
-	atomic_store(&held, true);
-	while (!atomic_load(&let_go))
-		usleep(100);
-}
-
-/* Whoever asks for more than may wait does some of it, whatever the instance's thread does. */
 /* After an error nothing has changed: what is to be freed in the background still is. */
 TEST(a_move_that_is_refused_frees_nothing, "d_move d_exchange d_invalidate_deferred")
 {
@@ -126,17 +115,14 @@ TEST(a_move_that_is_refused_frees_nothing, "d_move d_exchange d_invalidate_defer
 	tree_end(&tree);
 }
 
+/* Whoever asks for more than may wait does some of it, whatever the instance's thread does. */
 TEST(who_defers_too_much_helps, "d_invalidate_deferred H50")
 {
-	static const struct inode_operations ops = { .release = hold_the_thread };
 	struct tree tree = many_begin();
 	uint64_t most = 0;
 	int i;
 
-	atomic_store(&held, false);
-	atomic_store(&let_go, false);
-	iput(new_inode(tree.dc, 1, INODE_REGULAR, &ops, NULL));
-	CHECK(EVENTUALLY(atomic_load(&held)));
+	hold_thread(&tree);
 	for (i = 0; i < MANY; i++) {
 		uint64_t pending;
 
@@ -147,7 +133,7 @@ TEST(who_defers_too_much_helps, "d_invalidate_deferred H50")
 	CHECK_EQ(most, 1024);
 	CHECK_EQ(deferred_pending(&tree.dc->deferred), 1024);
 	CHECK_EQ(tree_stats(&tree).entries, 1 + MANY + 1024);
-	atomic_store(&let_go, true);
+	let_thread_go();
 	many_end(&tree);
 }
 

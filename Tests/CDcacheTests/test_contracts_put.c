@@ -403,27 +403,6 @@ TEST(d_delete_operations_decide_in_the_background, "dput_deferred")
 #define LINKS 200000
 #endif
 
-static _Atomic bool held, let_go;
-
-static void hold_the_thread(struct inode *inode)
-{
-	(void)inode;
-	atomic_store(&held, true);
-	while (!atomic_load(&let_go))
-		usleep(100);
-}
-
-/* The instance's thread is in a batch until it is let go. */
-static void hold_thread(struct tree *tree)
-{
-	static const struct inode_operations ops = { .release = hold_the_thread };
-
-	atomic_store(&held, false);
-	atomic_store(&let_go, false);
-	iput(new_inode(tree->dc, 3, INODE_REGULAR, &ops, NULL));
-	CHECK(EVENTUALLY(atomic_load(&held)));
-}
-
 /* Each is kept by the next alone: a portion does not go all the way. */
 TEST(a_chain_is_put_in_portions, "dput_deferred H44")
 {
@@ -445,7 +424,7 @@ TEST(a_chain_is_put_in_portions, "dput_deferred H44")
 	CHECK_EQ(tree_stats(&tree).entries, 1 + LINKS - 64);
 	/* It is one reference that waits, until all is done that follows from it. */
 	CHECK_EQ(tree_stats(&tree).pending_puts, 1);
-	atomic_store(&let_go, true);
+	let_thread_go();
 	dcache_barrier(tree.dc);
 	CHECK_EQ(tree_stats(&tree).pending_puts, 0);
 	CHECK_EQ(tree_stats(&tree).entries, 1);

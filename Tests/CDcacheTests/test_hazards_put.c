@@ -38,27 +38,6 @@ static struct dentry *unhashed_file(struct dentry *parent)
 /* Fewer than may wait for a grace period, each with its inode, where limits are small. */
 #define LIMITED_FLOOD 400
 
-static _Atomic bool held, let_go;
-
-static void hold_the_thread(struct inode *inode)
-{
-	(void)inode;
-	atomic_store(&held, true);
-	while (!atomic_load(&let_go))
-		usleep(100);
-}
-
-/* The instance's thread is in a batch until it is let go. */
-static void hold_thread(struct tree *tree)
-{
-	static const struct inode_operations ops = { .release = hold_the_thread };
-
-	atomic_store(&held, false);
-	atomic_store(&let_go, false);
-	iput(new_inode(tree->dc, 3, INODE_REGULAR, &ops, NULL));
-	CHECK(EVENTUALLY(atomic_load(&held)));
-}
-
 /* Whoever makes an entry does of the puts what makes room, whatever the instance's thread does. */
 TEST(a_flood_of_deferred_puts_is_within_the_limits, "dput_deferred max_entries H50")
 {
@@ -80,7 +59,7 @@ TEST(a_flood_of_deferred_puts_is_within_the_limits, "dput_deferred max_entries H
 	}
 	CHECK_EQ(most, MAX_ENTRIES);
 	CHECK(pending < MAX_ENTRIES);
-	atomic_store(&let_go, true);
+	let_thread_go();
 	dcache_barrier(tree.dc);
 	CHECK_EQ(tree_stats(&tree).entries, 1);
 	tree_end(&tree);
@@ -115,7 +94,7 @@ TEST(what_is_cached_outlives_what_waits_to_be_put, "dput_deferred max_entries")
 	CHECK(tree_stats(&tree).entries <= MAX_ENTRIES);
 	for (i = 0; i < 4; i++)
 		dput(waiting[i]);
-	atomic_store(&let_go, true);
+	let_thread_go();
 	tree_end(&tree);
 }
 
@@ -140,7 +119,7 @@ TEST(deferred_puts_make_room_for_negatives, "dput_deferred max_negatives d_add")
 	CHECK_EQ(d_add(dentry, NULL), 0);
 	CHECK_EQ(tree_stats(&tree).pending_puts, 0);
 	dput(dentry);
-	atomic_store(&let_go, true);
+	let_thread_go();
 	tree_end(&tree);
 }
 
@@ -176,7 +155,7 @@ TEST(without_limits_nobody_makes_room, "dput_deferred d_alloc")
 		dput_deferred(unhashed_file(tree.root));
 	CHECK_EQ(tree_stats(&tree).pending_puts, FLOOD);
 	CHECK_EQ(atomic_load(&evicted), 0);
-	atomic_store(&let_go, true);
+	let_thread_go();
 	dcache_barrier(tree.dc);
 	CHECK_EQ(atomic_load(&evicted), FLOOD);
 	tree_end(&tree);
