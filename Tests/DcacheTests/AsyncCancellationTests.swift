@@ -168,6 +168,41 @@ import Testing
     }
   }
 
+  /// A task that is cancelled just when it has become the owner has nothing to ask for.
+  @Test func cancelledBeforeItAsks() async throws {
+    for turn in 1... {
+      let (cache, root, calls, turns) = (cache, root, Counter(), Counter())
+      let name = CancellingName(turns: turns, last: turn)
+      let asking = Task {
+        await outcome { () async throws(DcacheError) in
+          try await cache.resolve(parent: root.dentry, name: name) { _ in
+            calls.increment()
+            return .absent
+          }
+        }
+      }
+      let failure = await asking.value.failure
+      if turns.value < turn { break }
+      #expect(failure == .canceled, "at use \(turn) of the name")
+      #expect(calls.value == 0, "at use \(turn) of the name")
+      #expect(cache.statistics.inLookup == 0)
+      await cache.suspendUntilBare()
+    }
+  }
+
+  /// Cancels the task that uses it, at the `last` use.
+  private struct CancellingName: DentryName {
+    let turns: Counter
+    let last: Int
+
+    func withNameBytes<Result: ~Copyable, Failure: Error>(
+      _ body: (RawSpan) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+      if turns.increment() == last { withUnsafeCurrentTask { $0?.cancel() } }
+      return try "x".withNameBytes(body)
+    }
+  }
+
   /// The backend answers, and is cancelled by itself in that moment: whoever is first.
   @Test func theBackendAnswersAllTheSame() async throws {
     var answered = 0
