@@ -203,6 +203,38 @@ import Testing
     }
   }
 
+  /// A backend that is asked about an entry, and heeds the cancellation.
+  @Test func whileAskingAboutAnEntry() async throws {
+    let backend = Patient()
+    let cache = try Cache(root: File(), backend: backend)
+    let entry = Shared(try await cache.resolve(parent: cache.root, name: "x"))
+    let root = cache.sharedRoot
+    let asking = Task {
+      await outcome { () async throws(DcacheError) in
+        try await cache.resolve(parent: root.dentry, name: "x")
+      }
+    }
+    await suspend { backend.hasBegun.isOpen }
+    asking.cancel()
+    #expect(await asking.value.failure == .canceled)
+    expect(cache.finds("x", in: cache.root, as: entry.dentry))
+  }
+
+  private final class Patient: AsyncDirectoryBackend {
+    let hasBegun = Gate()
+    var revalidates: Bool { true }
+
+    func lookup(
+      _ name: Span<UInt8>, in directory: File
+    ) async throws(DcacheError) -> LookupAnswer<File> { .absent }
+
+    func revalidate(_ entry: borrowing Entry) async throws(DcacheError) -> Bool {
+      hasBegun.open()
+      while !Task.isCancelled { await Task.yield() }
+      throw .interrupted
+    }
+  }
+
   /// The backend answers, and is cancelled by itself in that moment: whoever is first.
   @Test func theBackendAnswersAllTheSame() async throws {
     var answered = 0

@@ -81,6 +81,19 @@ import Testing
     #expect(census.births == 2)
   }
 
+  /// An answer that is overtaken is one for all who waited for it: they asked in time.
+  @Test func anAnswerThatWasOvertakenIsShared() async throws {
+    let (cache, census) = (cache, census)
+    let outcomes = await resolve(16) { () throws(DcacheError) in
+      try cache.invalidate(name: "x", in: cache.root)
+      return .found(File("x", census), kind: .regular)
+    }
+    #expect(outcomes.allSatisfy { $0.entry?.dentry.payload?.label == "x" })
+    #expect(Set(outcomes.compactMap(\.entry)).count == 1)
+    #expect(calls.value == 1)
+    #expect(outcomes[0].entry?.dentry.isStale == true)
+  }
+
   /// H17: absence, an error, another spelling, and a directory that was elsewhere are shared as well.
   @Test func everyOutcomeIsShared() async throws {
     for outcome in await resolve(16, { .absent }) {
