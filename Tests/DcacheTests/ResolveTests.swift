@@ -114,6 +114,23 @@ import Testing
   }
 
   /// H17: one call, and its error for everybody.
+  /// An answer that is overtaken is one for all who waited for it: they asked in time.
+  @Test func oneOvertakenAnswerForAllWhoMiss() throws {
+    let (cache, calls, census) = (cache, calls, census)
+    let got = concurrently(16) { _ in
+      let entry = try! cache.resolve(parent: cache.root, name: "x") { name throws(DcacheError) in
+        calls.increment()
+        cache.waitForWaiters(15)
+        try cache.invalidate(name: name, in: cache.root)
+        return .found(File("x", census), kind: .regular)
+      }
+      return Shared(entry)
+    }
+    expect(Set(got).count == 1)
+    expect(calls.value == 1)
+    expect(got[0].dentry.isStale && !got[0].dentry.isHashed)
+  }
+
   @Test func oneErrorForAllWhoMiss() throws {
     let cache = cache, calls = calls
     let parent = cache.sharedRoot
