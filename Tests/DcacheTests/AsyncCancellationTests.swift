@@ -363,7 +363,7 @@ import Testing
   @Test func waitingForTheStoredSpelling() async throws {
     let (cache, root, census) = (cache, root, census)
     let stored = try require(try await cache.allocParallel(parent: cache.root, name: "X").owned())
-    let asked = Task {
+    var asked: Task<Outcome, Never>? = Task {
       await outcome { () async throws(DcacheError) in
         try await cache.resolve(parent: root.dentry, name: "x") { _ in
           .stored(name: [0x58], File("second", census), kind: .regular)
@@ -371,12 +371,16 @@ import Testing
       }
     }
     await cache.suspendForWaiters(1)
-    let waiter = cache.waitingTask("x", in: root)
+    var waiter: Task<Outcome, Never>? = cache.waitingTask("x", in: root)
     await cache.suspendForWaiters(2)
-    let entry = Shared(try stored.add(File("first", census), kind: .regular))
-    #expect(await asked.value.entry == entry)
-    #expect(await waiter.value.entry == entry)
+    var entry: Shared? = Shared(try stored.add(File("first", census), kind: .regular))
+    var tasks = [asked, waiter]
+    (asked, waiter) = (nil, nil)
+    for task in tasks { #expect(await task?.value.entry == entry) }
     await cache.suspendForPayloads(census, 2)
+    // No reference is left but those.
+    (tasks, entry) = ([], nil)
+    await cache.suspendUntilBare()
   }
 
   @Test(arguments: [LookupCancellation.handOver, .fail])

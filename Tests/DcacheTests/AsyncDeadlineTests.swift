@@ -213,8 +213,9 @@ import Testing
 
   /// The call keeps its deadline when the backend hangs that is asked about what is cached, too.
   @Test(arguments: [false, true]) func whileAskingAboutAnEntry(isCancelled: Bool) async throws {
-    let backend = Doubtful()
-    let (cache, clock) = (try Cache(root: File(), backend: backend), clock)
+    let doubt = AsyncGate()
+    let backend = AsyncStore(.small(census: census), doubt: doubt, revalidates: true)
+    let (cache, clock) = (try backend.cache(), clock)
     let entry = Shared(try await cache.resolve(parent: cache.root, name: "x"))
     let root = cache.sharedRoot
     let asking = Task {
@@ -223,7 +224,7 @@ import Testing
           parent: root.dentry, name: "x", until: clock.after(.seconds(1)), clock: clock)
       }
     }
-    await suspend { backend.gate.count == 1 && clock.sleepers == 1 }
+    await suspend { doubt.count == 1 && clock.sleepers == 1 }
     if isCancelled {
       asking.cancel()
     } else {
@@ -236,26 +237,11 @@ import Testing
     }
     #expect(late.failure == .timedOut)
     expect(cache.finds("x", in: cache.root, as: entry.dentry))
-    backend.gate.open()
+    doubt.open()
     let found = try await cache.resolve(
       parent: cache.root, name: "x", until: clock.after(.seconds(1)), clock: clock)
     expect(found == entry.dentry)
     await suspend { clock.sleepers == 0 }
-  }
-
-  /// Knows that nothing is there, and is asked about that until its gate opens.
-  private final class Doubtful: AsyncDirectoryBackend {
-    let gate = AsyncGate()
-    var revalidates: Bool { true }
-
-    func lookup(
-      _ name: Span<UInt8>, in directory: File
-    ) async throws(DcacheError) -> LookupAnswer<File> { .absent }
-
-    func revalidate(_ entry: borrowing Entry) async throws(DcacheError) -> Bool {
-      await gate.pass()
-      return true
-    }
   }
 
   /// A clock that throws without being cancelled will never say that it is time.

@@ -309,6 +309,45 @@ import Testing
   }
 }
 
+extension AsyncLookupTests {
+  /// It belongs to no thread: the one that began it may wait for it.
+  @Test func nowAndForNoThread() async throws {
+    let (cache, root, census) = (cache, root, census)
+    let waited = await TestThread {
+      let token = try! cache.allocParallelNow(parent: root.dentry, name: "x").owned()
+      let handed = Handover(token!)
+      let other = TestThread {
+        cache.waitForWaiters(1)
+        return Shared(try! handed.take()!.add(File("x", census), kind: .regular))
+      }
+      let failure = error { () throws(DcacheError) in
+        _ = try cache.resolve(parent: root.dentry, name: "x", locking: .none) {
+          _ throws(DcacheError) in throw .notSupported
+        }
+      }
+      // Lets the other thread go on if this one was refused.
+      if failure != nil { _ = cache.waitingTask("x", in: root) }
+      _ = other.join()
+      return failure
+    }.joined()
+    #expect(waited == nil)
+  }
+
+  @Test func aCompleteDirectoryIsNotAskedFor() async throws {
+    let (cache, root) = (cache, root)
+    let isComplete = await TestThread {
+      try! cache.list(root.dentry) { _ throws(DcacheError) in }
+    }.joined()
+    #expect(isComplete)
+    let entry = try await cache.resolve(parent: root.dentry, name: "x") { _ in
+      calls.increment()
+      return .found(File(), kind: .regular)
+    }
+    expect(entry.isNegative)
+    #expect(calls.value == 0)
+  }
+}
+
 /// The value, or the error that says that there is none.
 func require<Value: ~Copyable>(
   _ value: consuming Value?, _ error: DcacheError
