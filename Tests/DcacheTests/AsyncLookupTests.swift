@@ -81,7 +81,7 @@ import Testing
     #expect(census.births == 2)
   }
 
-  /// An answer that is overtaken is one for all who waited for it: they asked in time.
+  /// H17: an answer that is overtaken is one for all who waited for it: they asked in time.
   @Test func anAnswerThatWasOvertakenIsShared() async throws {
     let (cache, census) = (cache, census)
     let outcomes = await resolve(16) { () throws(DcacheError) in

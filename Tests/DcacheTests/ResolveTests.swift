@@ -113,8 +113,7 @@ import Testing
     expect(census.births == 2)
   }
 
-  /// H17: one call, and its error for everybody.
-  /// An answer that is overtaken is one for all who waited for it: they asked in time.
+  /// H17: an answer that is overtaken is one for all who waited for it: they asked in time.
   @Test func oneOvertakenAnswerForAllWhoMiss() throws {
     let (cache, calls, census) = (cache, calls, census)
     let got = concurrently(16) { _ in
@@ -131,6 +130,7 @@ import Testing
     expect(got[0].dentry.isStale && !got[0].dentry.isHashed)
   }
 
+  /// H17: one call, and its error for everybody.
   @Test func oneErrorForAllWhoMiss() throws {
     let cache = cache, calls = calls
     let parent = cache.sharedRoot
