@@ -63,7 +63,8 @@ let package = Package(
     // The C side of tests in which C and Swift wait for each other.
     .target(name: "MixedC", dependencies: ["CDcache"], path: "Tests/MixedC"),
     .testTarget(
-      name: "DcacheTests", dependencies: ["Dcache", "CDcache", "MixedC"], swiftSettings: strict),
+      name: "DcacheTests", dependencies: ["Dcache", "CDcache", "MixedC"],
+      exclude: ["mutants", "run-mutants.sh"], swiftSettings: strict),
     .testTarget(
       name: "DcacheFileSystemTests", dependencies: ["DcacheFileSystem", "Dcache"],
       exclude: ["mutants", "run-mutants.sh"], swiftSettings: strict),

@@ -2,8 +2,8 @@
 
 import CDcache
 
-// Calls of the cache object (resolve, walk) answer with no stale entry. `lookup`, read sections and
-// `allocParallel` return what is cached, stale or not.
+// Calls of the cache object (resolve, walk) take no stale entry for an answer, but one that they asked for,
+// or waited for, themselves. `lookup`, read sections and `allocParallel` return what is cached, stale or not.
 
 extension Dentry {
   /// The entry, and all below it, is no longer true: lookups do not find it from now on, and what is

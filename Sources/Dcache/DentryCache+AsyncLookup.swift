@@ -8,6 +8,14 @@ import CDcache
 // No call holds a directory's lock while it is suspended: a task has no thread that could own one. What is
 // created, removed or invalidated meanwhile overtakes the lookup.
 
+/// What a call keeps from one wait to the next.
+private struct Wait {
+  var deadline = Deadline.none
+  var seat: LookupFlights.Seat?
+  /// Was the last answer that of a lookup that was waited for?
+  var isShared = false
+}
+
 extension DentryCache {
   /// Find an entry, or become the one who asks for it. Calls `d_lookup` and `d_alloc_parallel_async`.
   ///
@@ -33,8 +41,8 @@ extension DentryCache {
       parent: borrowing Dentry<Payload>, name: Name
     ) async throws(DcacheError) -> AllocParallel<Payload>
   {
-    var seat: LookupFlights.Seat?
-    return try await begin(parent, name, .none, &seat)
+    var wait = Wait()
+    return try await begin(parent, name, &wait)
   }
 
   /// The same, but wait no longer than to a point in time. One that has passed makes it a try.
@@ -49,8 +57,8 @@ extension DentryCache {
       clock: C = .continuous
     ) async throws(DcacheError) -> AllocParallel<Payload>
   {
-    var seat: LookupFlights.Seat?
-    return try await begin(parent, name, Deadline(deadline, clock), &seat)
+    var wait = Wait(deadline: Deadline(deadline, clock))
+    return try await begin(parent, name, &wait)
   }
 
   /// The same without waiting for anybody, from tasks and threads. Calls `d_alloc_noblock`.
@@ -69,10 +77,10 @@ extension DentryCache {
 
   nonisolated(nonsending)
     private func begin<Name: DentryName & ~Escapable>(
-      _ parent: borrowing Dentry<Payload>, _ name: Name, _ deadline: Deadline,
-      _ seat: inout LookupFlights.Seat?
+      _ parent: borrowing Dentry<Payload>, _ name: Name, _ wait: inout Wait
     ) async throws(DcacheError) -> AllocParallel<Payload>
   {
+    wait.isShared = false
     if let hit = lookup(parent: parent, name: name) { return .found(hit) }
     let directory = parent.raw
     while true {
@@ -86,11 +94,13 @@ extension DentryCache {
         return d_in_lookup(entry)
           ? .pending(InLookup(consuming: entry)) : .found(Dentry(consuming: entry))
       }
-      if seat == nil { seat = flights.seat(directory: directory, name: name) }
-      switch await waiter.outcome(deadline, seat) {
+      if wait.seat == nil { wait.seat = flights.seat(directory: directory, name: name) }
+      switch await waiter.outcome(wait.deadline, wait.seat) {
       case .ended(let result):
         // nil: nobody knows yet; another round.
-        if result.raw != nil { return .found(Dentry(consuming: try pointer(result.raw))) }
+        if result.raw == nil { continue }
+        wait.isShared = true
+        return .found(Dentry(consuming: try pointer(result.raw)))
       case .stopped(let error):
         throw error
       }
@@ -132,12 +142,12 @@ extension DentryCache {
         nonisolated(nonsending) (Name) async throws(DcacheError) -> LookupAnswer<Payload>
     ) async throws(DcacheError) -> Dentry<Payload>
   {
-    var seat: LookupFlights.Seat?
-    switch try await find(parent, name, .none, &seat) {
+    var wait = Wait()
+    switch try await find(parent, name, &wait) {
     case .found(let entry):
       return entry
     case .pending(let lookup):
-      return try await ask(backend, for: name, in: parent, lookup, cancellation, seat)
+      return try await ask(backend, for: name, in: parent, lookup, cancellation, wait.seat)
     }
   }
 
@@ -148,19 +158,20 @@ extension DentryCache {
       lookup backend: (Name) throws(DcacheError) -> LookupAnswer<Payload>
     ) async throws(DcacheError) -> Dentry<Payload>
   {
-    var seat: LookupFlights.Seat?
-    switch try await find(parent, name, .none, &seat) {
+    var wait = Wait()
+    switch try await find(parent, name, &wait) {
     case .found(let entry):
       return entry
     case .pending(let lookup):
       return try await ask(
         { name throws(DcacheError) in try backend(name) }, for: name, in: parent, lookup,
-        cancellation, seat)
+        cancellation, wait.seat)
     }
   }
 
   /// The same, to a point in time: if nobody has answered then, the call returns, even if the backend does
-  /// not. `lookup` is called in a task of its own, which is cancelled then and left to itself.
+  /// not. `lookup` is called in a task of its own, which is cancelled then and left to itself; so is the
+  /// cache's backend that is asked about an entry. A clock that throws by itself is at its deadline.
   ///
   /// - Throws: ``DcacheError/timedOut``; if this task was asking, the lookup ended as `cancellation` says.
   nonisolated(nonsending)
@@ -171,15 +182,13 @@ extension DentryCache {
         @escaping @Sendable (Name) async throws(DcacheError) -> LookupAnswer<Payload>
     ) async throws(DcacheError) -> Dentry<Payload>
   {
-    let deadline = Deadline(deadline, clock)
-    var seat: LookupFlights.Seat?
-    switch try await find(parent, name, deadline, &seat) {
+    var wait = Wait(deadline: Deadline(deadline, clock))
+    switch try await find(parent, name, &wait) {
     case .found(let entry):
       return entry
     case .pending(let lookup):
       return try await ask(
-        backend, for: name, in: SharedDentry(parent.duplicate()), lookup, cancellation, seat,
-        deadline)
+        backend, for: name, in: SharedDentry(parent.duplicate()), lookup, cancellation, wait)
     }
   }
 
@@ -224,8 +233,7 @@ extension DentryCache {
   /// All of it but asking.
   nonisolated(nonsending)
     private func find<Name: DentryName & ~Escapable>(
-      _ parent: borrowing Dentry<Payload>, _ name: Name, _ deadline: Deadline,
-      _ seat: inout LookupFlights.Seat?
+      _ parent: borrowing Dentry<Payload>, _ name: Name, _ wait: inout Wait
     ) async throws(DcacheError) -> AllocParallel<Payload>
   {
     try checkInstance(of: parent)
@@ -235,10 +243,11 @@ extension DentryCache {
     // As in `resolveSlow`.
     var isToBeChecked = true
     while true {
-      switch try await begin(parent, name, deadline, &seat) {
+      switch try await begin(parent, name, &wait) {
       case .found(let entry):
-        if !isToBeChecked { return .found(entry) }
-        if try await isTrueOrInvalidated(entry) { return .found(entry) }
+        // Who waited for an answer takes it as it is, if there is nobody who can say more.
+        if !isToBeChecked || (wait.isShared && backend?.revalidate == nil) { return .found(entry) }
+        if try await isTrueOrInvalidated(entry, wait.deadline) { return .found(entry) }
         isToBeChecked = false
       case .pending(let lookup):
         if parent.isComplete { return .found(try lookup.addNegative()) }
@@ -250,7 +259,7 @@ extension DentryCache {
   /// As `isTrue`, asking the backend for tasks.
   nonisolated(nonsending)
     private func isTrueOrInvalidated(
-      _ entry: borrowing Dentry<Payload>
+      _ entry: borrowing Dentry<Payload>, _ deadline: Deadline
     ) async throws(DcacheError) -> Bool
   {
     guard backend?.revalidate != nil else { return try Self.revalidate(entry, 0) }
@@ -258,7 +267,7 @@ extension DentryCache {
     // Only the library can tell since when it was vouched for, and it does not wait for tasks: what is stale
     // already, or turns stale meanwhile, is not vouched for.
     if !entry.isStale {
-      let isTrue = try await asyncBackend.revalidate(entry)
+      let isTrue = try await Self.ask(asyncBackend, about: entry, deadline)
       if isTrue, !entry.isStale { return true }
     }
     return try Self.revalidate(entry, knownUntrue)
@@ -271,6 +280,26 @@ extension DentryCache {
     let status = d_revalidate(entry.raw, flags)
     try check(status)
     return status > 0
+  }
+
+  /// In this task, or, if there is a deadline, in one that may outlive the call.
+  nonisolated(nonsending)
+    private static func ask(
+      _ backend: some AsyncDirectoryBackend<Payload>, about entry: borrowing Dentry<Payload>,
+      _ deadline: Deadline
+    ) async throws(DcacheError) -> Bool
+  {
+    if deadline.exists {
+      let entry = SharedDentry(entry.duplicate())
+      return try await deadline.call { () async throws(DcacheError) in
+        try await backend.revalidate(entry.dentry)
+      }
+    }
+    do throws(DcacheError) {
+      return try await backend.revalidate(entry)
+    } catch {
+      throw Task.isCancelled ? .canceled : error
+    }
   }
 
   /// Ask in this task.
@@ -297,9 +326,10 @@ extension DentryCache {
     private func ask<Name: DentryName & Sendable>(
       _ backend: @escaping @Sendable (Name) async throws(DcacheError) -> LookupAnswer<Payload>,
       for name: Name, in parent: SharedDentry<Payload>, _ lookup: consuming InLookup<Payload>,
-      _ cancellation: LookupCancellation, _ seat: LookupFlights.Seat?, _ deadline: Deadline
+      _ cancellation: LookupCancellation, _ wait: Wait
     ) async throws(DcacheError) -> Dentry<Payload>
   {
+    let deadline = wait.deadline
     guard !deadline.hasPassed else {
       lookup.end(cancellation, .timedOut)
       throw .timedOut
@@ -307,7 +337,7 @@ extension DentryCache {
     let owner = LookupOwner(lookup)
     let answer = Rendezvous<Result<RawResult, DcacheError>>()
     let flights = flights
-    let seat = seat ?? flights.seat(directory: parent.dentry.raw, name: name)
+    let seat = wait.seat ?? flights.seat(directory: parent.dentry.raw, name: name)
     let call = Task {
       // The directory is referenced as long as the seat is taken.
       defer { withExtendedLifetime(parent) {} }

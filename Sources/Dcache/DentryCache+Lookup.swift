@@ -130,7 +130,7 @@ extension DentryCache {
     while true {
       switch try allocParallel(parent: parent, name: name) {
       case .found(let entry):
-        if !isToBeChecked { return entry }
+        if !isToBeChecked || isAnswerInTime(entry) { return entry }
         if try isTrue(entry) { return entry }
         isToBeChecked = false
       case .pending(let lookup):
@@ -139,6 +139,12 @@ extension DentryCache {
         return try Self.ask(backend, for: name, lookup)
       }
     }
+  }
+
+  /// An answer that was overtaken is nobody's but the owner's and theirs who asked before that; so it is
+  /// good for who gets it, unless the cache's own backend can say more. Calls `d_lookup_overtaken`.
+  private func isAnswerInTime(_ entry: borrowing Dentry<Payload>) -> Bool {
+    backend?.revalidate == nil && d_lookup_overtaken(entry.raw)
   }
 
   /// End a lookup with what a backend says.

@@ -185,6 +185,52 @@ import Testing
     #expect(backend.calls.value == 2)
   }
 
+  @Test func whatTurnsStaleMeanwhileIsNotTaken() async throws {
+    let doubt = AsyncGate()
+    let backend = AsyncStore(.small(census: census), doubt: doubt, revalidates: true)
+    let cache = try backend.cache()
+    let first = Shared(try await cache.resolve(parent: cache.root, name: "usr"))
+    let root = cache.sharedRoot
+    let asking = Task {
+      await outcome { () async throws(DcacheError) in
+        try await cache.resolve(parent: root.dentry, name: "usr")
+      }
+    }
+    await suspend { doubt.count == 1 }
+    try cache.root.invalidateChildren()
+    doubt.open()
+    let second = try await asking.value.get()
+    #expect(second != first)
+    #expect(backend.calls.value == 2)
+  }
+
+  /// What all are told is untrue is asked for once more, and that is good enough for all who wait for it.
+  @Test func whatIsUntrueIsAskedForOnce() async throws {
+    let (gate, doubt) = (AsyncGate(), AsyncGate())
+    let backend = AsyncStore(.small(census: census), gate: gate, doubt: doubt, revalidates: true)
+    let cache = try backend.cache()
+    let root = cache.sharedRoot
+    func resolving() -> Task<Outcome, Never> {
+      Task {
+        await outcome { () async throws(DcacheError) in
+          try await cache.resolve(parent: root.dentry, name: "usr")
+        }
+      }
+    }
+    gate.open()
+    let first = try await resolving().value.get()
+    backend.store.isTrue.with { $0 = .success(false) }
+    let tasks = (0..<8).map { _ in resolving() }
+    await suspend { doubt.count == 8 }
+    doubt.open()
+    var entries: Set<Shared> = []
+    for task in tasks { entries.insert(try await task.value.get()) }
+    #expect(!entries.contains(first))
+    #expect(entries.count == 1)
+    #expect(backend.calls.value == 2)
+    #expect(backend.store.revalidations.value == 8)
+  }
+
   @Test func staleWithoutABackend() async throws {
     let cache = try makeCache(census)
     let first = try await cache.resolve(parent: cache.root, name: "x") { _ in .absent }

@@ -168,6 +168,73 @@ import Testing
     }
   }
 
+  /// A task that is cancelled just when it has become the owner has nothing to ask for.
+  @Test func cancelledBeforeItAsks() async throws {
+    for turn in 1... {
+      let (cache, root, calls, turns) = (cache, root, Counter(), Counter())
+      let name = CancellingName(turns: turns, last: turn)
+      let asking = Task {
+        await outcome { () async throws(DcacheError) in
+          try await cache.resolve(parent: root.dentry, name: name) { _ in
+            calls.increment()
+            return .absent
+          }
+        }
+      }
+      let failure = await asking.value.failure
+      if turns.value < turn { break }
+      #expect(failure == .canceled, "at use \(turn) of the name")
+      #expect(calls.value == 0, "at use \(turn) of the name")
+      #expect(cache.statistics.inLookup == 0)
+      await cache.suspendUntilBare()
+    }
+  }
+
+  /// Cancels the task that uses it, at the `last` use.
+  private struct CancellingName: DentryName {
+    let turns: Counter
+    let last: Int
+
+    func withNameBytes<Result: ~Copyable, Failure: Error>(
+      _ body: (RawSpan) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+      if turns.increment() == last { withUnsafeCurrentTask { $0?.cancel() } }
+      return try "x".withNameBytes(body)
+    }
+  }
+
+  /// A backend that is asked about an entry, and heeds the cancellation.
+  @Test func whileAskingAboutAnEntry() async throws {
+    let backend = Patient()
+    let cache = try Cache(root: File(), backend: backend)
+    let entry = Shared(try await cache.resolve(parent: cache.root, name: "x"))
+    let root = cache.sharedRoot
+    let asking = Task {
+      await outcome { () async throws(DcacheError) in
+        try await cache.resolve(parent: root.dentry, name: "x")
+      }
+    }
+    await suspend { backend.hasBegun.isOpen }
+    asking.cancel()
+    #expect(await asking.value.failure == .canceled)
+    expect(cache.finds("x", in: cache.root, as: entry.dentry))
+  }
+
+  private final class Patient: AsyncDirectoryBackend {
+    let hasBegun = Gate()
+    var revalidates: Bool { true }
+
+    func lookup(
+      _ name: Span<UInt8>, in directory: File
+    ) async throws(DcacheError) -> LookupAnswer<File> { .absent }
+
+    func revalidate(_ entry: borrowing Entry) async throws(DcacheError) -> Bool {
+      hasBegun.open()
+      while !Task.isCancelled { await Task.yield() }
+      throw .interrupted
+    }
+  }
+
   /// The backend answers, and is cancelled by itself in that moment: whoever is first.
   @Test func theBackendAnswersAllTheSame() async throws {
     var answered = 0
@@ -296,7 +363,7 @@ import Testing
   @Test func waitingForTheStoredSpelling() async throws {
     let (cache, root, census) = (cache, root, census)
     let stored = try require(try await cache.allocParallel(parent: cache.root, name: "X").owned())
-    let asked = Task {
+    var asked: Task<Outcome, Never>? = Task {
       await outcome { () async throws(DcacheError) in
         try await cache.resolve(parent: root.dentry, name: "x") { _ in
           .stored(name: [0x58], File("second", census), kind: .regular)
@@ -304,12 +371,16 @@ import Testing
       }
     }
     await cache.suspendForWaiters(1)
-    let waiter = cache.waitingTask("x", in: root)
+    var waiter: Task<Outcome, Never>? = cache.waitingTask("x", in: root)
     await cache.suspendForWaiters(2)
-    let entry = Shared(try stored.add(File("first", census), kind: .regular))
-    #expect(await asked.value.entry == entry)
-    #expect(await waiter.value.entry == entry)
+    var entry: Shared? = Shared(try stored.add(File("first", census), kind: .regular))
+    var tasks = [asked, waiter]
+    (asked, waiter) = (nil, nil)
+    for task in tasks { #expect(await task?.value.entry == entry) }
     await cache.suspendForPayloads(census, 2)
+    // No reference is left but those.
+    (tasks, entry) = ([], nil)
+    await cache.suspendUntilBare()
   }
 
   @Test(arguments: [LookupCancellation.handOver, .fail])

@@ -211,6 +211,60 @@ import Testing
     await cache.suspendUntilBare()
   }
 
+  /// The call keeps its deadline when the backend hangs that is asked about what is cached, too.
+  @Test(arguments: [false, true]) func whileAskingAboutAnEntry(isCancelled: Bool) async throws {
+    let doubt = AsyncGate()
+    let backend = AsyncStore(.small(census: census), doubt: doubt, revalidates: true)
+    let (cache, clock) = (try backend.cache(), clock)
+    let entry = Shared(try await cache.resolve(parent: cache.root, name: "x"))
+    let root = cache.sharedRoot
+    let asking = Task {
+      await outcome { () async throws(DcacheError) in
+        try await cache.resolve(
+          parent: root.dentry, name: "x", until: clock.after(.seconds(1)), clock: clock)
+      }
+    }
+    await suspend { doubt.count == 1 && clock.sleepers == 1 }
+    if isCancelled {
+      asking.cancel()
+    } else {
+      clock.advance(by: .seconds(1))
+    }
+    #expect(await asking.value.failure == (isCancelled ? .canceled : .timedOut))
+    // There is no time to ask at all; and it is still cached.
+    let late = await outcome { () async throws(DcacheError) in
+      try await cache.resolve(parent: root.dentry, name: "x", until: clock.now, clock: clock)
+    }
+    #expect(late.failure == .timedOut)
+    expect(cache.finds("x", in: cache.root, as: entry.dentry))
+    doubt.open()
+    let found = try await cache.resolve(
+      parent: cache.root, name: "x", until: clock.after(.seconds(1)), clock: clock)
+    expect(found == entry.dentry)
+    await suspend { clock.sleepers == 0 }
+  }
+
+  /// A clock that throws without being cancelled will never say that it is time.
+  @Test func aClockThatFails() async throws {
+    let token = try require(try await cache.allocParallel(parent: cache.root, name: "x").owned())
+    let outcome = await outcome { () async throws(DcacheError) in
+      try await cache.resolve(
+        parent: cache.root, name: "x", until: clock.after(.seconds(1)), clock: BrokenClock()
+      ) { _ async throws(DcacheError) in throw .notSupported }
+    }
+    #expect(outcome.failure == .timedOut)
+    token.abandon()
+  }
+
+  private struct BrokenClock: Clock {
+    typealias Instant = ManualClock.Instant
+    var now: Instant { Instant() }
+    var minimumResolution: Duration { .zero }
+    func sleep(until deadline: Instant, tolerance: Duration?) async throws {
+      throw DcacheError.ioError
+    }
+  }
+
   /// H20: the lookup ends, the deadline comes and the task is cancelled at once.
   @Test func allThreeAtOnce() async throws {
     for _ in 0..<100 {

@@ -81,6 +81,19 @@ import Testing
     #expect(census.births == 2)
   }
 
+  /// H17: an answer that is overtaken is one for all who waited for it: they asked in time.
+  @Test func anAnswerThatWasOvertakenIsShared() async throws {
+    let (cache, census) = (cache, census)
+    let outcomes = await resolve(16) { () throws(DcacheError) in
+      try cache.invalidate(name: "x", in: cache.root)
+      return .found(File("x", census), kind: .regular)
+    }
+    #expect(outcomes.allSatisfy { $0.entry?.dentry.payload?.label == "x" })
+    #expect(Set(outcomes.compactMap(\.entry)).count == 1)
+    #expect(calls.value == 1)
+    #expect(outcomes[0].entry?.dentry.isStale == true)
+  }
+
   /// H17: absence, an error, another spelling, and a directory that was elsewhere are shared as well.
   @Test func everyOutcomeIsShared() async throws {
     for outcome in await resolve(16, { .absent }) {
@@ -293,6 +306,45 @@ import Testing
       _ = try cache.allocParallelNow(parent: entry.dentry, name: "x")
     }
     #expect(bad == .notDirectory)
+  }
+}
+
+extension AsyncLookupTests {
+  /// It belongs to no thread: the one that began it may wait for it.
+  @Test func nowAndForNoThread() async throws {
+    let (cache, root, census) = (cache, root, census)
+    let waited = await TestThread {
+      let token = try! cache.allocParallelNow(parent: root.dentry, name: "x").owned()
+      let handed = Handover(token!)
+      let other = TestThread {
+        cache.waitForWaiters(1)
+        return Shared(try! handed.take()!.add(File("x", census), kind: .regular))
+      }
+      let failure = error { () throws(DcacheError) in
+        _ = try cache.resolve(parent: root.dentry, name: "x", locking: .none) {
+          _ throws(DcacheError) in throw .notSupported
+        }
+      }
+      // Lets the other thread go on if this one was refused.
+      if failure != nil { _ = cache.waitingTask("x", in: root) }
+      _ = other.join()
+      return failure
+    }.joined()
+    #expect(waited == nil)
+  }
+
+  @Test func aCompleteDirectoryIsNotAskedFor() async throws {
+    let (cache, root) = (cache, root)
+    let isComplete = await TestThread {
+      try! cache.list(root.dentry) { _ throws(DcacheError) in }
+    }.joined()
+    #expect(isComplete)
+    let entry = try await cache.resolve(parent: root.dentry, name: "x") { _ in
+      calls.increment()
+      return .found(File(), kind: .regular)
+    }
+    expect(entry.isNegative)
+    #expect(calls.value == 0)
   }
 }
 

@@ -17,7 +17,7 @@ import Testing
     repeat {
       let storm = try Storm(seed: seed)
       await storm.blow()
-      #expect(storm.faults.value == 0, "seed \(seed)")
+      #expect(storm.faults.with { $0 } == [], "seed \(seed)")
       #expect(storm.ended.value == Storm.tasks, "seed \(seed)")
       #expect(storm.answered.value > 0)
       await storm.cache.suspendUntilBare()
@@ -48,7 +48,7 @@ private final class Storm: Sendable {
   let census = Census()
   let cache: Cache
   let seed: UInt64
-  let faults = Counter()
+  let faults = Locked<[String]>([])
   let ended = Counter()
   let answered = Counter()
   /// The calls that are live, by name: not those whose task was cancelled or is to return at a deadline,
@@ -122,34 +122,42 @@ private final class Storm: Sendable {
   private final class Call: Sendable {
     let storm: Storm
     let name: String
-    private let isLive: Locked<Bool>
+    private enum State { case new, live, dead }
+    private let state: Locked<State>
 
     init(_ storm: Storm, _ name: String, isTimed: Bool) {
       self.storm = storm
       self.name = name
-      isLive = Locked(!isTimed)
+      state = Locked(isTimed ? .dead : .new)
+    }
+
+    private func begin() {
+      let others = state.with { state in
+        guard state == .new else { return 0 }
+        state = .live
+        return storm.live.with { live in
+          defer { live[name, default: 0] += 1 }
+          return live[name, default: 0]
+        }
+      }
+      if others > 0 { storm.note("\(name) is asked for twice") }
     }
 
     private func end() {
-      isLive.with { isLive in
-        if isLive { storm.live.with { $0[name, default: 0] -= 1 } }
-        isLive = false
+      state.with { state in
+        if state == .live { storm.live.with { $0[name, default: 0] -= 1 } }
+        state = .dead
       }
     }
 
     func watch(
       _ work: nonisolated(nonsending) () async throws(DcacheError) -> LookupAnswer<File>
     ) async throws(DcacheError) -> LookupAnswer<File> {
-      let others = isLive.with { isLive in
-        isLive
-          ? storm.live.with {
-            $0[name, default: 0] += 1; return $0[name, default: 0]
-          } : 0
-      }
-      if others > 1 { storm.faults.increment() }
       let box = Locked<LookupAnswer<File>?>(nil)
       // The handlers that were set last are called first: the call is dead before its lookup is handed over.
+      // One whose task has been cancelled already never lives.
       let failure = await withTaskCancellationHandler { () -> DcacheError? in
+        begin()
         do throws(DcacheError) {
           let answer = try await work()
           box.set(answer)
@@ -199,20 +207,24 @@ private final class Storm: Sendable {
     }
   }
 
+  private func note(_ fault: String) {
+    faults.with { $0.append(fault) }
+  }
+
   /// Errors that may come about, and no other.
   private func note(_ error: DcacheError) {
     let known: [DcacheError] = [
       .ioError, .canceled, .timedOut, .wouldBlock, .interrupted, .fileExists,
       .resourceDeadlockAvoided,
     ]
-    if !known.contains(error) { faults.increment() }
+    if !known.contains(error) { note("\(error)") }
   }
 
   private func check(_ entry: borrowing Entry, _ name: String) throws(DcacheError) {
     answered.increment()
     guard let payload = entry.payload else { return }
     // One object of a number has the label of whoever made it.
-    if payload.label != name, entry.inodeNumber == 0 { faults.increment() }
+    if payload.label != name, entry.inodeNumber == 0 { note("\(payload.label) for \(name)") }
   }
 
   private func end(

@@ -154,17 +154,21 @@ extension DentryCache {
   }
 }
 
-/// A backend for tasks over a tree of paths, as ``Store`` is for threads. Each lookup passes `gate`, if
-/// there is one.
+/// A backend for tasks over a tree of paths, as ``Store`` is for threads. Each lookup passes `gate`, and
+/// each question about an entry `doubt`, if there is one.
 final class AsyncStore: AsyncDirectoryBackend {
   let store: Store
   let calls = Counter()
   let gate: AsyncGate?
+  let doubt: AsyncGate?
   let revalidates: Bool
 
-  init(_ store: Store, gate: AsyncGate? = nil, revalidates: Bool = false) {
+  init(
+    _ store: Store, gate: AsyncGate? = nil, doubt: AsyncGate? = nil, revalidates: Bool = false
+  ) {
     self.store = store
     self.gate = gate
+    self.doubt = doubt
     self.revalidates = revalidates
   }
 
@@ -187,6 +191,7 @@ final class AsyncStore: AsyncDirectoryBackend {
 
   func revalidate(_ entry: borrowing Entry) async throws(DcacheError) -> Bool {
     await Task.yield()
+    await doubt?.pass()
     return try store.revalidate(entry)
   }
 }

@@ -113,6 +113,23 @@ import Testing
     expect(census.births == 2)
   }
 
+  /// H17: an answer that is overtaken is one for all who waited for it: they asked in time.
+  @Test func oneOvertakenAnswerForAllWhoMiss() throws {
+    let (cache, calls, census) = (cache, calls, census)
+    let got = concurrently(16) { _ in
+      let entry = try! cache.resolve(parent: cache.root, name: "x") { name throws(DcacheError) in
+        calls.increment()
+        cache.waitForWaiters(15)
+        try cache.invalidate(name: name, in: cache.root)
+        return .found(File("x", census), kind: .regular)
+      }
+      return Shared(entry)
+    }
+    expect(Set(got).count == 1)
+    expect(calls.value == 1)
+    expect(got[0].dentry.isStale && !got[0].dentry.isHashed)
+  }
+
   /// H17: one call, and its error for everybody.
   @Test func oneErrorForAllWhoMiss() throws {
     let cache = cache, calls = calls

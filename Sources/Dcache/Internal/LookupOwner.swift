@@ -55,6 +55,8 @@ extension LookupOwner {
       for name: Name, _ cancellation: LookupCancellation, _ flights: LookupFlights
     ) async -> Result<RawResult, DcacheError>?
   {
+    // The task was cancelled, or its time was over, before it had begun: nobody wants to know.
+    guard raw.load(ordering: .relaxed) != 0 else { return nil }
     let answer: LookupAnswer<Payload>
     do throws(DcacheError) {
       answer = try await backend(name)
