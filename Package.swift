@@ -64,10 +64,10 @@ let package = Package(
     .target(name: "MixedC", dependencies: ["CDcache"], path: "Tests/MixedC"),
     .testTarget(
       name: "DcacheTests", dependencies: ["Dcache", "CDcache", "MixedC"],
-      exclude: ["mutants", "run-mutants.sh"], swiftSettings: strict),
+      exclude: ["mutants"], swiftSettings: strict),
     .testTarget(
       name: "DcacheFileSystemTests", dependencies: ["DcacheFileSystem", "Dcache"],
-      exclude: ["mutants", "run-mutants.sh"], swiftSettings: strict),
+      exclude: ["mutants"], swiftSettings: strict),
     .testTarget(
       name: "DcacheToolTests",
       dependencies: [

@@ -41,6 +41,10 @@ extension Dentry {
   /// was last known to be true? Also true if that cannot be told, since the entry is being moved just now.
   /// Calls `d_is_stale`.
   public var isStale: Bool { d_is_stale(raw) }
+
+  /// Did the answer of the lookup that made it come too late to be cached, since its name or its directory
+  /// had been changed or invalidated meanwhile? Calls `d_lookup_overtaken`.
+  public var isOvertaken: Bool { d_lookup_overtaken(raw) }
 }
 
 extension DentryCache {

@@ -30,7 +30,8 @@ public enum AllocParallel<Payload: AnyObject & Sendable>: ~Copyable, Sendable {
 ///
 /// An answer whose name, or directory, was changed or invalidated since the lookup began comes too late: its
 /// entry is returned, to those who asked before the change as well, but not cached; who asks after the
-/// change asks anew. ``CacheStatistics/overtaken`` counts these.
+/// change asks anew. ``isOvertaken`` tells, ``Dentry/isOvertaken`` afterwards; ``CacheStatistics/overtaken``
+/// counts these.
 ///
 /// The thread that began a lookup gets ``DcacheError/resourceDeadlockAvoided`` if it looks for the
 /// same name again instead of ending it. A lookup that another thread is to end must say so
@@ -84,6 +85,11 @@ extension InLookup {
   public borrowing func parent() -> Dentry<Payload> {
     Dentry(consuming: dget_parent(raw))
   }
+
+  /// Has the name, or its directory, been changed or invalidated since the lookup began? Then nothing that it
+  /// ends with will be cached, not even what the backend says from now on; ``abandon()`` lets somebody begin
+  /// anew. Once true it stays so. Calls `d_lookup_overtaken`.
+  public var isOvertaken: Bool { d_lookup_overtaken(raw) }
 
   /// The same lookup, which any thread may end from now on. Calls `d_lookup_detach`.
   ///

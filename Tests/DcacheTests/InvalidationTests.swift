@@ -78,6 +78,22 @@ import Testing
     }
   }
 
+  /// H22: the owner learns of it, before and after it has answered; the owner of the next name does not.
+  @Test func anOwnerLearnsThatItsLookupWasOvertaken() throws {
+    guard case .pending(let late) = try cache.allocParallel(parent: cache.root, name: "late"),
+      case .pending(let neighbour) = try cache.allocParallel(parent: cache.root, name: "neighbour")
+    else { return fail("nobody asks yet") }
+    expect(!late.isOvertaken)
+    try cache.invalidate(name: "late", in: cache.root)
+    expect(late.isOvertaken && !neighbour.isOvertaken)
+    let entry = try late.add(File("late", census), kind: .regular)
+    expect(entry.isOvertaken && !entry.isHashed && entry.payload?.label == "late")
+    let other = try neighbour.add(File("neighbour", census), kind: .regular)
+    expect(!other.isOvertaken && other.isHashed)
+    expect(cache.misses("late", in: cache.root))
+    expect(cache.statistics.overtaken == 1)
+  }
+
   @Test func allNamesOfADirectory() throws {
     let directory = try resolve("d", in: cache.root)
     let one = try resolve("one", in: directory, kind: .regular)
