@@ -604,7 +604,7 @@ static void make_one(void)
 	dput(dentry);
 }
 
-SCENARIO(deferred_puts_make_room) = {
+SCENARIO(deferred_puts_make_way) = {
 	.covers = "dput_deferred max_entries",
 	.threads = 3,
 	.setup = setup_full,
