@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
 package import Dcache
-package import Glibc
+import Glibc
 
 /// What kind of file a name leads to, as `lstat(2)` tells them apart.
 public enum FileKind: UInt8, Sendable {
@@ -23,7 +23,7 @@ public enum FileKind: UInt8, Sendable {
   case blockDevice
 
   /// The kind that is part of an `st_mode`.
-  package init(mode: mode_t) {
+  package init(mode: UInt32) {
     switch mode & S_IFMT {
     case S_IFDIR: self = .directory
     case S_IFREG: self = .regular

@@ -421,7 +421,7 @@ static void count_by(struct dentry *dentry, int32_t by)
 	d_unlock(dentry);
 }
 
-TEST(a_full_count_is_an_error, "H43 d_alloc d_alloc_parallel lookup_one_unlocked d_hash_and_lookup")
+TEST(a_full_count_is_an_error, "H43 d_alloc d_alloc_parallel d_alloc_noblock lookup_one_unlocked d_hash_and_lookup")
 {
 	struct tree tree = tree_begin(NULL, &backend_ops);
 	struct dentry *dentry = tree_add(&tree, tree.root, COLD, INODE_REGULAR);
@@ -447,6 +447,7 @@ TEST(a_full_count_is_an_error, "H43 d_alloc d_alloc_parallel lookup_one_unlocked
 	count_by(dir, LOCKREF_MAX - 1);
 	CHECK_ERR(d_alloc(dir, COLD), -EOVERFLOW);
 	CHECK_ERR(d_alloc_parallel(dir, COLD, &wq), -EOVERFLOW);
+	CHECK_ERR(d_alloc_noblock(dir, COLD, &wq), -EOVERFLOW);
 	ihold(d_inode(dir));
 	CHECK_ERR(d_obtain_alias(d_inode(dir)), -EOVERFLOW);
 	CHECK_EQ(d_count(dir), LOCKREF_MAX);

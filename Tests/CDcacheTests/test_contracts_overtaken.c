@@ -584,6 +584,25 @@ TEST(a_move_that_is_refused_overtakes_nothing, "P10 d_move d_add d_rehash d_look
 /* ---- directories that are known completely ---- */
 
 /* The owner makes the file that it has asked for, in a directory that has been listed since. */
+/* Somebody has made the name meanwhile, by an entry of his own. */
+TEST(a_move_onto_a_lookup_whose_name_is_taken, "P10 d_move d_add")
+{
+	struct tree tree = tree_begin(NULL, NULL);
+	struct dentry *file = tree_add(&tree, tree.root, NAME("file"), INODE_REGULAR);
+	struct dentry *asked = d_alloc_parallel(tree.root, COLD, NULL);
+	struct dentry *made = d_alloc(tree.root, COLD);
+
+	CHECK_EQ(d_add(made, tree_inode(tree.dc, INODE_REGULAR)), 0);
+	CHECK_EQ(d_move(file, asked), -EEXIST);
+	CHECK(d_in_lookup(asked) && d_lookup_overtaken(asked));
+	CHECK(!d_unhashed(file) && !d_unhashed(made));
+	d_lookup_done(asked);
+	dput(asked);
+	dput(made);
+	dput(file);
+	tree_end(&tree);
+}
+
 TEST(what_was_overtaken_is_lost_to_a_complete_directory,
      "H13 N1 d_add d_lookup_overtaken d_is_complete")
 {

@@ -327,14 +327,18 @@ TEST(not_blocking_at_every_point_of_an_addition, "H1 H2 H3 d_alloc_noblock")
 
 static struct tree *noblock_tree;
 
+/* Too long for the entry itself. */
+#define NOBLOCK_LONG NAME("a name that has memory of its own, since it does not fit into its entry")
+
 static void *ask_without_blocking(void *arg)
 {
-	(void)arg;
-	return d_alloc_noblock(noblock_tree->root, COLD, NULL);
+	DECLARE_WAIT_QUEUE_HEAD_ONSTACK(wq);
+
+	return d_alloc_noblock(noblock_tree->root, arg, arg == COLD ? NULL : &wq);
 }
 
 /* It has missed, and made its entry, and missed again; then a whole lookup adds the name, before it goes on. */
-TEST(added_after_it_was_missed_without_blocking, "H1 H2 d_alloc_noblock")
+static void add_after_it_was_missed(const struct qstr *name)
 {
 	struct tree tree = tree_begin(NULL, NULL);
 	struct gate first = { 0 }, begun = { 0 }, second = { 0 };
@@ -344,7 +348,7 @@ TEST(added_after_it_was_missed_without_blocking, "H1 H2 d_alloc_noblock")
 
 	noblock_tree = &tree;
 	gate_arm(&first, DC_A2, tree.root, 1);
-	pthread_create(&thread, NULL, ask_without_blocking, NULL);
+	pthread_create(&thread, NULL, ask_without_blocking, (void *)name);
 	CHECK(gate_wait(&first, 1));
 	gate_arm(&begun, DC_A1, tree.root, 1);
 	gate_open(&first);
@@ -352,7 +356,7 @@ TEST(added_after_it_was_missed_without_blocking, "H1 H2 d_alloc_noblock")
 	gate_arm(&second, DC_A2, tree.root, 1);
 	gate_open(&begun);
 	CHECK(gate_wait(&second, 1));
-	dentry = d_alloc_parallel(tree.root, COLD, NULL);
+	dentry = d_alloc_parallel(tree.root, name, NULL);
 	CHECK_EQ(d_add(dentry, NULL), 0);
 	gate_open(&second);
 	pthread_join(thread, &found);
@@ -361,6 +365,12 @@ TEST(added_after_it_was_missed_without_blocking, "H1 H2 d_alloc_noblock")
 	dput(dentry);
 	dput(dentry);
 	tree_end(&tree);
+}
+
+TEST(added_after_it_was_missed_without_blocking, "H1 H2 d_alloc_noblock")
+{
+	add_after_it_was_missed(COLD);
+	add_after_it_was_missed(NOBLOCK_LONG);
 }
 
 #else
