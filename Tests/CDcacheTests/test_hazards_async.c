@@ -332,9 +332,11 @@ static struct tree *noblock_tree;
 
 static void *ask_without_blocking(void *arg)
 {
+	const struct qstr *name = arg;
+
 	DECLARE_WAIT_QUEUE_HEAD_ONSTACK(wq);
 
-	return d_alloc_noblock(noblock_tree->root, arg, arg == COLD ? NULL : &wq);
+	return d_alloc_noblock(noblock_tree->root, name, name->len < 40 ? NULL : &wq);
 }
 
 /* It has missed, and made its entry, and missed again; then a whole lookup adds the name, before it goes on. */
