@@ -372,6 +372,10 @@ static void add_after_it_was_missed(const struct qstr *name)
 TEST(added_after_it_was_missed_without_blocking, "H1 H2 d_alloc_noblock")
 {
 	add_after_it_was_missed(COLD);
+}
+
+TEST(a_long_name_added_after_it_was_missed_without_blocking, "d_alloc_noblock")
+{
 	add_after_it_was_missed(NOBLOCK_LONG);
 }
 
