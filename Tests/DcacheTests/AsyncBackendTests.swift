@@ -4,7 +4,7 @@ import Dcache
 import Testing
 
 /// Caches whose backend is asked by tasks, by threads, or by both.
-@Suite(.timeLimit(.minutes(2))) struct AsyncBackendTests {
+@Suite(.timeLimit(.minutes(10))) struct AsyncBackendTests {
   let census = Census()
 
   @Test func tasksAskIt() async throws {

@@ -4,7 +4,7 @@ import Dcache
 import Testing
 
 /// Cancelling tasks that wait, tasks that ask, and all of them.
-@Suite(.timeLimit(.minutes(2))) struct AsyncCancellationTests {
+@Suite(.timeLimit(.minutes(10))) struct AsyncCancellationTests {
   let census = Census()
   let cache: Cache
   let root: Shared

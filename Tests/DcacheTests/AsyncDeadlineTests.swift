@@ -4,7 +4,7 @@ import Dcache
 import Testing
 
 /// Waiting to a point in time, of the machine's clock and of one that goes as the test wants.
-@Suite(.timeLimit(.minutes(2))) struct AsyncDeadlineTests {
+@Suite(.timeLimit(.minutes(10))) struct AsyncDeadlineTests {
   let census = Census()
   let cache: Cache
   let root: Shared

@@ -6,7 +6,7 @@ import MixedC
 import Testing
 
 /// C threads and tasks on either side of a lookup.
-@Suite(.timeLimit(.minutes(2))) struct AsyncMixedTests {
+@Suite(.timeLimit(.minutes(10))) struct AsyncMixedTests {
   let census = Census()
   let cache: Cache
   let root: Shared

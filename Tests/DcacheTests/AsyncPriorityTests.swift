@@ -7,7 +7,7 @@ import Testing
 /// been raised; if nobody raises it, that is never.
 ///
 /// No test awaits the value of a task that must be raised by something else: that would raise it, too.
-@Suite(.timeLimit(.minutes(2))) struct AsyncPriorityTests {
+@Suite(.timeLimit(.minutes(10))) struct AsyncPriorityTests {
   let cache: Cache
   let root: Shared
 

@@ -3,7 +3,7 @@
 import Dcache
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct CacheTests {
+@Suite(.timeLimit(.minutes(10))) struct CacheTests {
   @Test func aNewCacheHoldsItsRoot() throws {
     let cache = try Cache(root: File("root"), number: 2)
     expect(cache.root.isRoot)

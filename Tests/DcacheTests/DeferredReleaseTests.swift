@@ -4,7 +4,7 @@ import Dcache
 import Testing
 
 /// References that are given back in the background.
-@Suite(.timeLimit(.minutes(2))) struct DeferredReleaseTests {
+@Suite(.timeLimit(.minutes(10))) struct DeferredReleaseTests {
   let census = Census()
 
   private func add(_ name: String, to cache: Cache) throws -> Entry {

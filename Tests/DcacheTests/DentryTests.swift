@@ -3,7 +3,7 @@
 import Dcache
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct DentryTests {
+@Suite(.timeLimit(.minutes(10))) struct DentryTests {
   let census = Census()
   let cache: Cache
 

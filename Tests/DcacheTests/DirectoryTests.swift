@@ -4,7 +4,7 @@ import Dcache
 import Testing
 
 /// Creating and removing names in a locked directory.
-@Suite(.timeLimit(.minutes(2))) struct DirectoryTests {
+@Suite(.timeLimit(.minutes(10))) struct DirectoryTests {
   let census = Census()
   let cache: Cache
 

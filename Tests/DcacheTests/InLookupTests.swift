@@ -4,7 +4,7 @@ import Dcache
 import Testing
 
 /// The ways in which the owner of a lookup ends it, and what those who wait get.
-@Suite(.timeLimit(.minutes(2))) struct InLookupTests {
+@Suite(.timeLimit(.minutes(10))) struct InLookupTests {
   let census = Census()
   let cache: Cache
   let root: Shared

@@ -4,7 +4,7 @@ import Dcache
 import Testing
 
 /// Inodes by number, and the entries of an inode.
-@Suite(.timeLimit(.minutes(2))) struct InodeTests {
+@Suite(.timeLimit(.minutes(10))) struct InodeTests {
   let census = Census()
   let cache: Cache
 

@@ -5,7 +5,7 @@ import Testing
 
 /// Entries that are no longer true, or not for long. Times are zero or for ever, so that nothing depends
 /// on how fast the machine is; where one must pass, it is waited for.
-@Suite(.timeLimit(.minutes(2))) struct InvalidationTests {
+@Suite(.timeLimit(.minutes(10))) struct InvalidationTests {
   let census = Census()
   let cache: Cache
   let calls = Counter()

@@ -4,7 +4,7 @@ import Dcache
 import Testing
 
 /// The end of a cache, and what outlives it.
-@Suite(.timeLimit(.minutes(2))) struct LifetimeTests {
+@Suite(.timeLimit(.minutes(10))) struct LifetimeTests {
   let census = Census()
 
   private func fill(_ cache: Cache) throws {

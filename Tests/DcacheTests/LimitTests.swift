@@ -3,7 +3,7 @@
 import Dcache
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct LimitTests {
+@Suite(.timeLimit(.minutes(10))) struct LimitTests {
   let census = Census()
 
   private func fill(_ cache: Cache, _ names: Range<Int>, isNegative: Bool = false) throws {

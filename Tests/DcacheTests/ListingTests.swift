@@ -4,7 +4,7 @@ import Dcache
 import Testing
 
 /// Directories of which all names are cached.
-@Suite(.timeLimit(.minutes(2))) struct ListingTests {
+@Suite(.timeLimit(.minutes(10))) struct ListingTests {
   let census = Census()
   let store: Store
   let cache: Cache

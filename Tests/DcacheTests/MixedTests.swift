@@ -6,7 +6,7 @@ import MixedC
 import Testing
 
 /// C and Swift in one cache, on either side of a lookup.
-@Suite(.timeLimit(.minutes(2))) struct MixedTests {
+@Suite(.timeLimit(.minutes(10))) struct MixedTests {
   let census = Census()
   let cache: Cache
   let root: Shared

@@ -4,7 +4,7 @@ import Dcache
 import MixedC
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct NameTests {
+@Suite(.timeLimit(.minutes(10))) struct NameTests {
   let cache: Cache
 
   init() throws {

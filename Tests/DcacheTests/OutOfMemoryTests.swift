@@ -7,7 +7,7 @@ import Testing
 /// The n-th allocation of the core fails, for every n, through each call: the error is thrown, and
 /// nothing is lost. In a process of their own, since the failure is the process's. In a build that is
 /// not the checked one they do nothing.
-@Suite(.timeLimit(.minutes(2))) struct OutOfMemoryTests {
+@Suite(.timeLimit(.minutes(10))) struct OutOfMemoryTests {
   /// Run `work` with the first, the second, … allocation failing until none does.
   private static func sweep(
     _ what: String, make: (Census) throws -> Cache = { try makeCache($0) },

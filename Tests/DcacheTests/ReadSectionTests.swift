@@ -4,7 +4,7 @@ import Dcache
 import Synchronization
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct ReadSectionTests {
+@Suite(.timeLimit(.minutes(10))) struct ReadSectionTests {
   let census = Census()
   let cache: Cache
 

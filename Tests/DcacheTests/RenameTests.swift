@@ -3,7 +3,7 @@
 import Dcache
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct RenameTests {
+@Suite(.timeLimit(.minutes(10))) struct RenameTests {
   let census = Census()
   let cache: Cache
 

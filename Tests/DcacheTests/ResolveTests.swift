@@ -4,7 +4,7 @@ import CDcache
 @_spi(CInterop) import Dcache
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct ResolveTests {
+@Suite(.timeLimit(.minutes(10))) struct ResolveTests {
   let census = Census()
   let cache: Cache
   let calls = Counter()

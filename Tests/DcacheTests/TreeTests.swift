@@ -4,7 +4,7 @@ import Dcache
 import Testing
 
 /// Visiting what is cached.
-@Suite(.timeLimit(.minutes(2))) struct TreeTests {
+@Suite(.timeLimit(.minutes(10))) struct TreeTests {
   let census = Census()
   let cache: Cache
 

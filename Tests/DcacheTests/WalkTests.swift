@@ -3,7 +3,7 @@
 import Dcache
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct WalkTests {
+@Suite(.timeLimit(.minutes(10))) struct WalkTests {
   let census = Census()
   let store: Store
   let cache: Cache
