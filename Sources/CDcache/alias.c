@@ -252,14 +252,13 @@ static struct dentry *stored_spelling(struct dentry *holder, struct dentry *pare
 				      bool *fresh)
 {
 	wait->holder = holder;
+	/* The backend has been asked already: parallel.c, P11. */
+	wait->as_old_as = &holder->d_generation;
 	for (;;) {
-		/* The backend has been asked already: parallel.c, P11. */
-		const _Atomic uint32_t *generation = &holder->d_generation;
 		struct dentry *found;
 
 		*fresh = false;
 		if (d_in_lookup(holder)) {
-			wait->as_old_as = generation;
 			found = alloc_parallel(parent, name, wait);
 			if (wait->pending)
 				return NULL;
@@ -271,7 +270,7 @@ static struct dentry *stored_spelling(struct dentry *holder, struct dentry *pare
 				found = dentry_alloc(parent->d_dcache, parent, name);
 				if (!IS_ERR(found))
 					d_outdate(found, atomic_load_explicit(
-								 generation, memory_order_acquire));
+								 wait->as_old_as, memory_order_acquire));
 				*fresh = true;
 			}
 		}

@@ -28,7 +28,8 @@ static void async_ended(struct wait_queue_entry *entry, struct lookup_end *end)
 	if (waiter->graph.holder)
 		graph_leave(dentry->d_dcache, &waiter->graph);
 	waiter->result = entry->error ? ERR_PTR(entry->error) : entry->alias;
-	if (!waiter->result && end->hashed && !entry->outdated)
+	/* What is hashed was not overtaken (parallel.c, P9): nobody registered too late for it. */
+	if (!waiter->result && end->hashed)
 		waiter->result = dentry;
 	else
 		/* Never the last: who ends the lookup has one. */

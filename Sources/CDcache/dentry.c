@@ -121,8 +121,9 @@ struct dentry *dentry_alloc_bare(struct dentry *parent, const struct qstr *name)
 	struct dcache *dc = parent->d_dcache;
 	struct dentry *dentry = dentry_make(dc, parent, name);
 
-	if (dentry)
-		limit_add(&dc->counters, LIMIT_ENTRIES, 1);
+	if (!dentry)
+		return ERR_PTR(-ENOMEM);
+	limit_add(&dc->counters, LIMIT_ENTRIES, 1);
 	return dentry;
 }
 

@@ -503,7 +503,7 @@ struct dentry *dentry_alloc(struct dcache *dc, struct dentry *parent, const stru
 /* A new entry that nobody has seen: free it at once, but for the grace period. */
 void dentry_discard(struct dentry *dentry);
 /* A new entry that has no reference on @parent yet, and is counted by the limit, for which no room was
- * made. NULL: no memory. */
+ * made; or -ENOMEM. */
 struct dentry *dentry_alloc_bare(struct dentry *parent, const struct qstr *name);
 /* Nobody has seen it: free it, without a look at anything else. */
 void dentry_discard_bare(struct dentry *dentry);

@@ -69,29 +69,6 @@ static struct dentry *try_once(struct dentry *parent, struct inode *dir, const s
 	return err ? ERR_PTR(err) : new;
 }
 
-static struct dentry *in_lookup_alloc_bare(struct dentry *parent, const struct qstr *name,
-					   struct wait_queue_head *wq)
-{
-	struct wait_queue_head *own = NULL;
-	struct dentry *dentry;
-	int err = name_check(name);
-
-	if (err)
-		return ERR_PTR(err);
-	if (!wq) {
-		own = wait_queue_alloc();
-		if (!own)
-			return ERR_PTR(-ENOMEM);
-	}
-	dentry = dentry_alloc_bare(parent, name);
-	if (!dentry) {
-		dc_free(own);
-		return ERR_PTR(-ENOMEM);
-	}
-	in_lookup_begin(dentry, wq, own, dc_thread_id());
-	return dentry;
-}
-
 static void discard(struct dentry *dentry)
 {
 	if (d_flags(dentry) & DCACHE_OWN_WAIT)
@@ -118,6 +95,7 @@ struct dentry *d_alloc_noblock(struct dentry *parent, const struct qstr *name,
 {
 	struct dcache *dc = parent->d_dcache;
 	struct inode *dir = d_inode_of(parent);
+	struct lookup_wait wait = LOOKUP_WAIT_INIT(WAIT_NEVER, wq);
 	struct dentry *new = NULL, *dentry;
 	struct qstr prepared;
 	int tries;
@@ -132,7 +110,7 @@ struct dentry *d_alloc_noblock(struct dentry *parent, const struct qstr *name,
 		dentry = try_once(parent, dir, &prepared, new);
 		if (PTR_ERR(dentry) != -EBUSY || new)
 			continue;
-		new = in_lookup_alloc_bare(parent, &prepared, wq);
+		new = in_lookup_alloc(parent, &prepared, &wait);
 		if (IS_ERR(new))
 			return new;
 	}

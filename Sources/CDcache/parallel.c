@@ -68,8 +68,7 @@ bool d_in_lookup(const struct dentry *dentry)
 	return atomic_load_explicit(&dentry->d_flags, memory_order_acquire) & DCACHE_PAR_LOOKUP;
 }
 
-/* d_wait_lookup_until() */
-static int wait_lookup(struct dentry *dentry, uint64_t deadline_ns)
+int d_wait_lookup_until(struct dentry *dentry, uint64_t deadline_ns)
 {
 	struct sleeper self;
 
@@ -89,12 +88,7 @@ static int wait_lookup(struct dentry *dentry, uint64_t deadline_ns)
 
 void d_wait_lookup(struct dentry *dentry)
 {
-	wait_lookup(dentry, DC_NO_DEADLINE);
-}
-
-int d_wait_lookup_until(struct dentry *dentry, uint64_t deadline_ns)
-{
-	return wait_lookup(dentry, deadline_ns);
+	d_wait_lookup_until(dentry, DC_NO_DEADLINE);
 }
 
 /*
@@ -296,18 +290,8 @@ void in_lookup_outdate_of(struct dentry *dentry)
 	in_lookup_outdate(d_parent_of(dentry), &name);
 }
 
-void in_lookup_begin(struct dentry *dentry, struct wait_queue_head *wq,
-		     struct wait_queue_head *own, uint32_t owner)
-{
-	d_change_flags(dentry, 0, DCACHE_PAR_LOOKUP | (own ? DCACHE_OWN_WAIT : 0));
-	dentry->d_wait = own ? own : wq;
-	dentry->d_owner = owner;
-	lockref_set_bits(&dentry->d_lockref, LOCKREF_SLOW);
-}
-
-/* A new entry, ready to be put on an in-lookup chain. */
-static struct dentry *in_lookup_alloc(struct dentry *parent, const struct qstr *name,
-				      const struct lookup_wait *wait)
+struct dentry *in_lookup_alloc(struct dentry *parent, const struct qstr *name,
+			       const struct lookup_wait *wait)
 {
 	/* One that must not sleep is not to be found by its thread; a helper's is ended by this one. */
 	bool nobodys = wait->how == WAIT_ASYNC && !wait->holder;
@@ -322,14 +306,18 @@ static struct dentry *in_lookup_alloc(struct dentry *parent, const struct qstr *
 		if (!own)
 			return ERR_PTR(-ENOMEM);
 	}
-	dentry = dentry_alloc(parent->d_dcache, parent, name);
+	dentry = wait->how == WAIT_NEVER ? dentry_alloc_bare(parent, name)
+					 : dentry_alloc(parent->d_dcache, parent, name);
 	if (IS_ERR(dentry)) {
 		dc_free(own);
 		return dentry;
 	}
 	if (wait->as_old_as)
 		d_outdate(dentry, atomic_load_explicit(wait->as_old_as, memory_order_acquire));
-	in_lookup_begin(dentry, wait->wq, own, nobodys ? 0 : dc_thread_id());
+	d_change_flags(dentry, 0, DCACHE_PAR_LOOKUP | (own ? DCACHE_OWN_WAIT : 0));
+	dentry->d_wait = own ? own : wait->wq;
+	dentry->d_owner = nobodys ? 0 : dc_thread_id();
+	lockref_set_bits(&dentry->d_lockref, LOCKREF_SLOW);
 	return dentry;
 }
 

@@ -127,6 +127,7 @@ void lookup_unhash_overtaken(struct dentry *dentry, bool positive, struct lookup
 /* No lock is held. Tell the waiters; each gets a reference of @alias, if given. */
 void lookup_wake(struct lookup_end *end, int error, struct dentry *alias);
 enum lookup_waiting {
+	WAIT_NEVER,	/* nor for anything else: noblock.c */
 	WAIT_NOT,	/* -EAGAIN */
 	WAIT_ASLEEP,
 	WAIT_ASYNC,
@@ -159,10 +160,9 @@ struct dentry *alloc_parallel(struct dentry *parent, const struct qstr *name,
  * read section. */
 struct dentry *in_lookup_find(struct hlist_bl_node *node, const struct dentry *parent,
 			      const struct qstr *name);
-/* Make @dentry, new, an in-lookup entry of @owner's, whose waiters queue at @wq, or at @own, which it
- * frees. */
-void in_lookup_begin(struct dentry *dentry, struct wait_queue_head *wq,
-		     struct wait_queue_head *own, uint32_t owner);
+/* A new entry, ready to be put on an in-lookup chain; or an error. WAIT_NEVER: dentry_alloc_bare()'s. */
+struct dentry *in_lookup_alloc(struct dentry *parent, const struct qstr *name,
+			       const struct lookup_wait *wait);
 /* If somebody is asking for @name in @parent, what they find comes too late, or they have hashed it when
  * this returns. Not while the caller has made the sequence odd. */
 void in_lookup_outdate(struct dentry *parent, const struct qstr *name);
