@@ -3,11 +3,11 @@
 import Glibc
 
 /// A lock that is held for long: those who wait sleep. pthread's, which the thread sanitizer knows.
-internal final class Lock: @unchecked Sendable {
+package class Lock: @unchecked Sendable {
   // Sendable: that is what it is for.
-  private let raw: UnsafeMutablePointer<pthread_mutex_t>
+  fileprivate let raw: UnsafeMutablePointer<pthread_mutex_t>
 
-  init() {
+  package init() {
     raw = .allocate(capacity: 1)
     raw.initialize(to: pthread_mutex_t())
     pthread_mutex_init(raw, nil)
@@ -18,7 +18,33 @@ internal final class Lock: @unchecked Sendable {
     raw.deallocate()
   }
 
-  func lock() { pthread_mutex_lock(raw) }
+  package final func lock() { pthread_mutex_lock(raw) }
 
-  func unlock() { pthread_mutex_unlock(raw) }
+  package final func unlock() { pthread_mutex_unlock(raw) }
+}
+
+/// A lock whose holders may wait until another one has changed what it protects.
+package final class Monitor: Lock, @unchecked Sendable {
+  private let changed: UnsafeMutablePointer<pthread_cond_t>
+
+  package override init() {
+    changed = .allocate(capacity: 1)
+    changed.initialize(to: pthread_cond_t())
+    pthread_cond_init(changed, nil)
+    super.init()
+  }
+
+  deinit {
+    pthread_cond_destroy(changed)
+    changed.deallocate()
+  }
+
+  /// Let go of the lock, sleep until somebody signals, or for no reason, and take it again.
+  package func wait() { pthread_cond_wait(changed, raw) }
+
+  /// Wake one.
+  package func signal() { pthread_cond_signal(changed) }
+
+  /// Wake all.
+  package func broadcast() { pthread_cond_broadcast(changed) }
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
 import CDcache
-import Glibc
 
 /// The tasks that are after one name, so that the one who asks the backend is not less urgent than any
 /// of those who wait for it.
@@ -14,8 +13,8 @@ import Glibc
 /// 3. A wish outlives an owner: who becomes the next one is raised by itself.
 internal final class LookupFlight: @unchecked Sendable {
   // Sendable: all that changes is touched with the lock held only.
-  private let lock: UnsafeMutablePointer<pthread_mutex_t>
-  private let idle: UnsafeMutablePointer<pthread_cond_t>
+  /// Signalled when `isBusy` ends.
+  private let monitor = Monitor()
   private var owners: [Owner] = []
   private var entered = 0
   private var wanted: TaskPriority?
@@ -30,28 +29,12 @@ internal final class LookupFlight: @unchecked Sendable {
   /// How many are after the name; the table's.
   fileprivate var users = 0
 
-  fileprivate init() {
-    lock = .allocate(capacity: 1)
-    lock.initialize(to: pthread_mutex_t())
-    pthread_mutex_init(lock, nil)
-    idle = .allocate(capacity: 1)
-    idle.initialize(to: pthread_cond_t())
-    pthread_cond_init(idle, nil)
-  }
-
-  deinit {
-    pthread_cond_destroy(idle)
-    idle.deallocate()
-    pthread_mutex_destroy(lock)
-    lock.deallocate()
-  }
-
   /// The current task is the owner from now on, until it calls `leave` with the number that is returned.
   internal func enter() -> Int {
     // Used beyond this closure, as rule 1 says.
     let task = withUnsafeCurrentTask { $0 }
-    pthread_mutex_lock(lock)
-    defer { pthread_mutex_unlock(lock) }
+    monitor.lock()
+    defer { monitor.unlock() }
     entered += 1
     let number = entered
     if let task {
@@ -62,18 +45,18 @@ internal final class LookupFlight: @unchecked Sendable {
   }
 
   internal func leave(_ number: Int) {
-    pthread_mutex_lock(lock)
+    monitor.lock()
     owners.removeAll { $0.number == number }
-    while isBusy { pthread_cond_wait(idle, lock) }
-    pthread_mutex_unlock(lock)
+    while isBusy { monitor.wait() }
+    monitor.unlock()
   }
 
   /// Somebody of that priority waits.
   internal func escalate(to priority: TaskPriority) {
-    pthread_mutex_lock(lock)
+    monitor.lock()
     wanted = max(wanted ?? priority, priority)
     raise()
-    pthread_mutex_unlock(lock)
+    monitor.unlock()
   }
 
   /// Rule 2. With the lock held, but not throughout.
@@ -81,11 +64,11 @@ internal final class LookupFlight: @unchecked Sendable {
     while !isBusy, let owner = owners.last, let wanted, wanted > owner.priority {
       owners[owners.count - 1].priority = wanted
       isBusy = true
-      pthread_mutex_unlock(lock)
+      monitor.unlock()
       owner.task.escalatePriority(to: wanted)
-      pthread_mutex_lock(lock)
+      monitor.lock()
       isBusy = false
-      pthread_cond_broadcast(idle)
+      monitor.broadcast()
     }
   }
 }

@@ -2,6 +2,7 @@
 
 import Dcache
 import Glibc
+import Synchronization
 
 /// A few threads that make calls of the host for tasks.
 ///
@@ -72,59 +73,27 @@ struct PoolDeadline: Sendable {
 
 /// A value that one task waits for, and several offer: the first is taken.
 private final class Handoff<Value: Sendable>: Sendable {
-  private enum State {
-    case empty
-    case awaited(CheckedContinuation<Value, Never>)
-    case offered(Value)
-    case over
-  }
+  private let isTaken = Atomic<Bool>(false)
+  private let rendezvous = Rendezvous<Value>()
 
-  private let state = Locked(State.empty)
-
-  var isOver: Bool {
-    state.withLock {
-      if case .offered = $0 { true } else if case .over = $0 { true } else { false }
-    }
-  }
+  var isOver: Bool { isTaken.load(ordering: .acquiring) }
 
   func offer(_ value: Value) {
-    let continuation = state.withLock { state -> CheckedContinuation<Value, Never>? in
-      switch state {
-      case .empty:
-        state = .offered(value)
-        return nil
-      case .awaited(let continuation):
-        state = .over
-        return continuation
-      case .offered, .over:
-        return nil
-      }
-    }
-    continuation?.resume(returning: value)
+    guard !isTaken.exchange(true, ordering: .acquiringAndReleasing) else { return }
+    rendezvous.bring(value)
   }
 
   nonisolated(nonsending)
     func value() async -> Value
   {
-    await withCheckedContinuation { continuation in
-      let value = state.withLock { state -> Value? in
-        guard case .offered(let value) = state else {
-          state = .awaited(continuation)
-          return nil
-        }
-        state = .over
-        return value
-      }
-      if let value { continuation.resume(returning: value) }
-    }
+    await rendezvous.value()
   }
 }
 
 /// What is to be done, and the threads that do it.
 private final class JobQueue: @unchecked Sendable {
   // Sendable: all that varies is touched with the lock held only.
-  private let lock: UnsafeMutablePointer<pthread_mutex_t>
-  private let added: UnsafeMutablePointer<pthread_cond_t>
+  private let monitor = Monitor()
   private let maxThreads: Int
   private var jobs: [@Sendable () -> Void] = []
   /// Those before it are done.
@@ -134,25 +103,12 @@ private final class JobQueue: @unchecked Sendable {
   private var isStopped = false
 
   init(maxThreads: Int) {
-    lock = .allocate(capacity: 1)
-    lock.initialize(to: pthread_mutex_t())
-    pthread_mutex_init(lock, nil)
-    added = .allocate(capacity: 1)
-    added.initialize(to: pthread_cond_t())
-    pthread_cond_init(added, nil)
     self.maxThreads = maxThreads
   }
 
-  deinit {
-    pthread_cond_destroy(added)
-    added.deallocate()
-    pthread_mutex_destroy(lock)
-    lock.deallocate()
-  }
-
   func add(_ job: @escaping @Sendable () -> Void) throws(DcacheError) {
-    pthread_mutex_lock(lock)
-    defer { pthread_mutex_unlock(lock) }
+    monitor.lock()
+    defer { monitor.unlock() }
     guard !isStopped else { throw DcacheError(rawValue: EBADF) }
     if idle < jobs.count - first + 1, threads < maxThreads {
       do throws(DcacheError) {
@@ -164,14 +120,14 @@ private final class JobQueue: @unchecked Sendable {
       }
     }
     jobs.append(job)
-    pthread_cond_signal(added)
+    monitor.signal()
   }
 
   func stop() {
-    pthread_mutex_lock(lock)
+    monitor.lock()
     isStopped = true
-    pthread_cond_broadcast(added)
-    pthread_mutex_unlock(lock)
+    monitor.broadcast()
+    monitor.unlock()
   }
 
   private func work() {
@@ -179,12 +135,12 @@ private final class JobQueue: @unchecked Sendable {
   }
 
   private func next() -> (@Sendable () -> Void)? {
-    pthread_mutex_lock(lock)
-    defer { pthread_mutex_unlock(lock) }
+    monitor.lock()
+    defer { monitor.unlock() }
     while first == jobs.count {
       if isStopped { return nil }
       idle += 1
-      pthread_cond_wait(added, lock)
+      monitor.wait()
       idle -= 1
     }
     let job = jobs[first]
