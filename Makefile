@@ -349,12 +349,10 @@ asan-swift: | deps
 		$(SWIFT) test --disable-xctest --sanitize=address --scratch-path .build-asan \
 		-Xswiftc -use-ld=lld --skip CTests
 
-# Nor, yet, the tests of DcacheFileSystem: docs/verification.md says what the sanitizer says of its threads.
 tsan-swift: | deps
 	$(need_swift)
 	$(TSAN) $(NO_RANDOM_ADDRESSES) \
-		$(SWIFT) test --disable-xctest --sanitize=thread --scratch-path .build-tsan --skip CTests \
-		--skip DcacheFileSystemTests
+		$(SWIFT) test --disable-xctest --sanitize=thread --scratch-path .build-tsan --skip CTests
 
 # A package that depends on this one.
 check-swift-consumer: | deps
