@@ -265,7 +265,7 @@ MODEL_RUNTIME := $(addprefix Tests/ModelTests/,runtime.c memory.c floor.c explor
 	trace.c tsan.c main.c) \
 	Tests/HistoryTests/checker.c Tests/HistoryTests/spec.c
 MODEL_OPTIONS := -std=gnu11 -g $(WARNINGS) -Werror -DDCACHE_MODEL -DDCACHE_DEBUG -DLRU_SHARDS=2u \
-	-DTABLE_SHARDS=1u -DTABLE_STEP=1u -DCOUNTER_SHARDS=1u \
+	-DTABLE_SHARDS=1u -DTABLE_STEP=1u -DTABLE_FILL=1u -DBUCKET_SLOTS=1u -DCOUNTER_SHARDS=1u \
 	-Dpthread_detach=model_pthread_detach \
 	-Iinclude -ISources/CDcache -ITests/ModelTests -ITests/HistoryTests
 MODEL_OBJECTS := $(MODEL_CORE:%.c=$(BUILD)/model/%.o) $(MODEL_RUNTIME:%.c=$(BUILD)/model/%.o)

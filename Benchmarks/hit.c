@@ -162,7 +162,7 @@ int main(int argc, char **argv)
 	keys = calloc(entries, sizeof(*keys));
 	ns = calloc(rounds * ROWS, sizeof(*ns));
 	BENCH_CHECK(keys && ns);
-	opts.hash_buckets = entries;
+	opts.hash_buckets = entries / 5;
 	BENCH_CHECK(!dcache_create(&opts, &dc));
 	root = d_make_root(new_inode(dc, 0, INODE_DIRECTORY, NULL, NULL));
 	BENCH_CHECK(!IS_ERR(root));

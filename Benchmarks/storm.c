@@ -254,7 +254,7 @@ int main(int argc, char **argv)
 		BENCH_CHECK(samples[i].ns);
 		memset(samples[i].ns, 0, MAX_SAMPLES * sizeof(*samples[i].ns));
 	}
-	opts.hash_buckets = entries;
+	opts.hash_buckets = entries / 5;
 	BENCH_CHECK(!dcache_create(&opts, &dc));
 	root = d_make_root(new_inode(dc, 1, INODE_DIRECTORY, &root_ops, NULL));
 	BENCH_CHECK(!IS_ERR(root));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * hlist_bl: a hash bucket of one word, whose lock is bit 0 of it.
+ * hlist_bl: a chain whose head is one word, of which bit 0 is its lock: what a bucket (bucket.h) begins with.
  *
  *	bits 0, 1	the lock, as in sync/word_lock.h; waiting for it: table.c
  *	bit 2		MOVED: its nodes are being moved to the next array, or have been (table.h)
@@ -8,12 +8,9 @@
  *
  * Readers follow the chain in a read section, without the lock: nodes are published with release
  * and loaded with acquire, a node that leaves keeps its @next until a grace period has passed or it
- * is put on a chain again, and new nodes go to the front. So
- *
- *  B1	a reader sees every node that is there throughout, unless a node it stands on is put on
- *	another chain meanwhile (a rename: the rename sequence tells; a resize: MOVED tells);
- *  B2	a reader that finds the same first node again, in the same read section, knows that none
- *	was added since, provided that no node comes back within a grace period.
+ * is put on a chain again, and new nodes go to the front. So a reader sees every node that is there
+ * throughout, unless a node it stands on is put on another chain meanwhile (a rename: the rename sequence
+ * tells; a resize: MOVED tells).
  *
  * Chains are singly linked: whoever takes a node off walks to it under the lock. They are short,
  * and so adding an entry does not write to the cache line that lookups of its neighbour read.
@@ -53,12 +50,11 @@ static inline bool hlist_bl_trylock(struct hlist_bl_head *head)
 	return false;
 }
 
-/* The same, if @first is still the first node: nothing was added (B2). */
-static inline bool hlist_bl_lock_at(struct hlist_bl_head *head, const struct hlist_bl_node *first)
+/* The same, if its word is still @word, which is that of an unlocked head. */
+static inline bool hlist_bl_lock_at(struct hlist_bl_head *head, uint64_t word)
 {
-	uint64_t word = (uint64_t)(uintptr_t)first;
-
-	return atomic_compare_exchange_strong_explicit(&head->first, &word, word | HLIST_BL_LOCKED,
+	return !(word & HLIST_BL_BITS) &&
+	       atomic_compare_exchange_strong_explicit(&head->first, &word, word | HLIST_BL_LOCKED,
 						       memory_order_acquire, memory_order_relaxed);
 }
 

@@ -8,8 +8,8 @@
  * An inode of the table is new, then filled, then has no reference left and is being evicted, then
  * it is off the table; or it is new and then off the table, because it could not be filled.
  *
- *  I1	One inode of a number at any time: it is added with its chain locked, where that holds none of
- *	the number, and an evicted one is on its chain until its evict operation has returned. So what
+ *  I1	One inode of a number at any time: it is added with its bucket locked, where that holds none of
+ *	the number, and an evicted one is in its bucket until its evict operation has returned. So what
  *	evict wrote to the store is there when the next inode of the number is filled from it.
  *  I2	A filled inode is found without the lock, in a read section, which keeps its memory while the
  *	reference is taken. INODE_NEW is looked at first: it is taken off, with release, after the
@@ -18,22 +18,22 @@
  *  I3	Who cannot have the inode yet, since it is new or being evicted, sleeps on a word of the
  *	instance's, shared by the numbers of a hash, and then begins anew. It has no reference, so it
  *	need not care what becomes of the inode, and a new one whose filler drops it is gone at once.
- *	With the chain locked it sees the inode on it, says so by INODE_SLEEPERS in the inode, and
+ *	With the bucket locked it sees the inode in it, says so by INODE_SLEEPERS in the inode, and
  *	reads the word; whoever ends the state takes the lock afterwards, sees the bit, and changes the
  *	word before it wakes. An inode nobody waits for costs no wake-up and no line that others use.
- *  I4	What is on its chain counts as made (counters.h, N1), and whoever takes it off is done with the
+ *  I4	What is in its bucket counts as made (counters.h, N1), and whoever takes it off is done with the
  *	instance before that is counted down: iput().
  *
- * The chain's lock is innermost; nothing but the above happens under it. The table may be changing its
+ * The bucket's lock is innermost; nothing but the above happens under it. The table may be changing its
  * size meanwhile (table.c, T1, T2): what is said here of a chain is said of the one that holds the truth.
  *
- * The hash of a number is keyed as that of names: who can choose numbers cannot choose chains.
+ * The hash of a number is keyed as that of names: who can choose numbers cannot choose buckets.
  */
 #include "internal.h"
 
-#define INODE_TABLED 1u		/* on its chain */
+#define INODE_TABLED 1u		/* in its bucket */
 #define INODE_NEW 2u		/* not filled; for ever, if it failed */
-#define INODE_SLEEPERS 4u	/* somebody sleeps until it is filled or off its chain */
+#define INODE_SLEEPERS 4u	/* somebody sleeps until it is filled or out of its bucket */
 
 static uint64_t hash_of(const struct inode *inode)
 {
@@ -60,12 +60,13 @@ static uint32_t inode_state(const struct inode *inode)
 	return atomic_load_explicit(&inode->i_state, memory_order_acquire);
 }
 
-/* In a read section, or with the chain locked. */
-static struct inode *chain_find(const struct hlist_bl_head *chain, uint64_t ino)
+/* In a read section, or with the bucket locked. */
+static struct inode *bucket_find(const struct bucket *bucket, uint64_t hash, uint64_t ino)
 {
+	struct bucket_search search;
 	struct hlist_bl_node *node;
 
-	for (node = hlist_bl_first(chain); node; node = hlist_bl_next(node)) {
+	bucket_for_each(node, &search, bucket, hash) {
 		struct inode *inode = container_of(node, struct inode, i_hash);
 
 		if (inode->i_ino == ino)
@@ -83,16 +84,16 @@ enum look {
 
 static enum look look(const struct dcache *dc, uint64_t ino, uint64_t hash, struct inode **found)
 {
-	const struct hlist_bl_head *chain;
+	const struct bucket *bucket;
 	enum look res = LOOK_ABSENT;
 	uint64_t array;
 
 	dc_read_lock();
 	array = table_current(&dc->inodes);
 	do {
-		chain = table_bucket(array, hash);
-		*found = chain_find(chain, ino);
-	} while (!*found && table_moved_on(chain, &array));
+		bucket = table_bucket(array, hash);
+		*found = bucket_find(bucket, hash, ino);
+	} while (!*found && table_moved_on(bucket, &array));
 	if (*found) {
 		if (inode_is_unfilled(*found))
 			res = LOOK_NEW;
@@ -110,8 +111,8 @@ static enum look look(const struct dcache *dc, uint64_t ino, uint64_t hash, stru
 static int wait_for(struct dcache *dc, uint64_t ino, uint64_t hash, bool evicted)
 {
 	_Atomic uint32_t *word = wait_word(dc, hash);
-	struct hlist_bl_head *chain = table_lock(&dc->inodes, hash);
-	struct inode *inode = chain_find(chain, ino);
+	struct bucket *bucket = table_lock(&dc->inodes, hash);
+	struct inode *inode = bucket_find(bucket, hash, ino);
 	bool sleeps = false;
 	uint32_t value = 0;
 	int err = 0;
@@ -124,7 +125,7 @@ static int wait_for(struct dcache *dc, uint64_t ino, uint64_t hash, bool evicted
 		value = atomic_load_explicit(word, memory_order_relaxed);
 		sleeps = true;
 	}
-	table_unlock(&dc->inodes, chain);
+	table_unlock(&dc->inodes, bucket);
 	if (sleeps)
 		dc_futex_wait(word, value, DC_NO_DEADLINE);
 	return err;
@@ -136,14 +137,14 @@ static void settle(struct inode *inode, uint32_t clear)
 	struct dcache *dc = inode->i_dcache;
 	uint64_t hash = hash_of(inode);
 	_Atomic uint32_t *word = wait_word(dc, hash);
-	struct hlist_bl_head *chain = table_lock(&dc->inodes, hash);
+	struct bucket *bucket = table_lock(&dc->inodes, hash);
 	uint32_t before;
 
 	if (clear & INODE_TABLED)
-		table_del(&dc->inodes, chain, &inode->i_hash, hash);
+		table_del(&dc->inodes, bucket, &inode->i_hash, hash);
 	before = atomic_fetch_and_explicit(&inode->i_state, ~(clear | INODE_SLEEPERS),
 					   memory_order_release);
-	table_unlock(&dc->inodes, chain);
+	table_unlock(&dc->inodes, bucket);
 	if (before & INODE_SLEEPERS) {
 		/* What sleepers go by they read after the lock, not after this. */
 		atomic_fetch_add_explicit(word, 1, memory_order_relaxed);
@@ -155,12 +156,12 @@ static void settle(struct inode *inode, uint32_t clear)
 /* False: there is one of that number. */
 static bool add_vacant(struct dcache *dc, struct inode *inode, uint64_t hash)
 {
-	struct hlist_bl_head *chain = table_lock(&dc->inodes, hash);
-	bool vacant = !chain_find(chain, inode->i_ino);
+	struct bucket *bucket = table_lock(&dc->inodes, hash);
+	bool vacant = !bucket_find(bucket, hash, inode->i_ino);
 
 	if (vacant)
-		table_add(&dc->inodes, chain, &inode->i_hash, hash);
-	table_unlock(&dc->inodes, chain);
+		table_add(&dc->inodes, bucket, &inode->i_hash, hash);
+	table_unlock(&dc->inodes, bucket);
 	tables_tend(dc);
 	return vacant;
 }

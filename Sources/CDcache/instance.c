@@ -19,11 +19,11 @@
 #include "internal.h"
 
 /* Sizes of the tables, as logarithms: where they begin, and what they do not pass. */
-#define DEFAULT_ENTRIES 10
-#define MAX_ENTRIES 30
-#define DEFAULT_IN_LOOKUP 6
+#define DEFAULT_ENTRIES 8
+#define MAX_ENTRIES 28
+#define DEFAULT_IN_LOOKUP 4
 #define MAX_IN_LOOKUP 20
-#define MAX_INODES 30
+#define MAX_INODES 28
 
 /* Steps of the instance's thread at a time, in which it moves some thousand buckets: well below a
  * millisecond. */

@@ -58,8 +58,8 @@ struct external_name {
  * d_flags: written under d_lock only, with plain loads and stores of the whole word, so no writer
  * can lose another's bit.
  */
-#define DCACHE_HASHED		0x0001u	/* on a chain of the entry table */
-#define DCACHE_PAR_LOOKUP	0x0002u	/* in-lookup: on a chain of the in-lookup table */
+#define DCACHE_HASHED		0x0001u	/* in the entry table */
+#define DCACHE_PAR_LOOKUP	0x0002u	/* in-lookup: in the in-lookup table */
 #define DCACHE_ENDED		0x0004u	/* its lookup ended with an outcome: never to be hashed */
 #define DCACHE_LISTED		0x0008u	/* on its parent's child list */
 #define DCACHE_LRU_LIST		0x0010u	/* on the LRU */
@@ -106,7 +106,7 @@ struct dentry {
 	_Atomic(void *) d_fsdata;		/* the program's */
 	struct hlist_node d_sib;		/* parent's d_lock */
 	struct hlist_head d_children;		/* d_lock */
-	/* Next on the in-lookup chain. Shares its place with nothing, since lookups follow that
+	/* Next on a chain of the in-lookup table. Shares its place with nothing, since lookups follow that
 	 * chain without its lock. */
 	struct hlist_bl_node d_in_lookup;
 	union {
@@ -149,8 +149,8 @@ struct inode {
 	const struct inode_operations *i_op;
 	void *i_private;
 	uint64_t i_ino;
-	struct hlist_bl_node i_hash;		/* its chain's lock; icache.c */
-	_Atomic uint32_t i_state;		/* its chain's lock; 0 if it was never in the table */
+	struct hlist_bl_node i_hash;		/* its bucket's lock; icache.c */
+	_Atomic uint32_t i_state;		/* its bucket's lock; 0 if it was never in the table */
 	_Atomic uint32_t i_evictor;		/* the thread that runs evict, if in the table */
 	_Atomic uint32_t i_generation;		/* of what is cached in this directory */
 	_Atomic uint32_t i_complete_expires;	/* in dc_ticks(), if negative entries expire */
@@ -540,11 +540,11 @@ struct inode *d_clear_inode(struct dentry *dentry);
 int d_publish(struct dentry *dentry, struct inode *inode);
 /* It failed: @inode, if any, is known to be there and not cached. Consumes it. */
 void d_not_added(struct dentry *dentry, struct inode *inode);
-/* Lock the chain where (@dir, @name) belongs, having made sure that no entry there bears that name.
+/* Lock the bucket where (@dir, @name) belongs, having made sure that no entry there bears that name.
  * NULL: one does. d_compare may run, while no bucket is locked. */
-struct hlist_bl_head *bucket_lock_vacant(struct dentry *dir, const struct qstr *name);
-/* d_lock of @dentry is held: put it on @bucket's chain, which is locked. */
-void d_hash_locked(struct dentry *dentry, struct hlist_bl_head *bucket);
+struct bucket *bucket_lock_vacant(struct dentry *dir, const struct qstr *name);
+/* d_lock of @dentry is held: put it into @bucket, which is locked. */
+void d_hash_locked(struct dentry *dentry, struct bucket *bucket);
 
 /* ---- lru.c ---- */
 

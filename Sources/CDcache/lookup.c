@@ -3,14 +3,15 @@
  * Looking up a hashed entry.
  *
  * Who may be here: any number of readers, and at the same time writers that add entries to the
- * chain, take them off, and move them to other chains.
+ * bucket, take them out, and move them to other buckets.
  *
  *  L1	A reader that finds the entry is right: parent, name and "hashed" were true together, and
  *	d_seq proves it. Taking the reference comes after that, so it is proved once more.
- *  L2	A reader that finds nothing may be wrong only if a node it stood on was moved to another
- *	chain (hlist_bl.h, B1). Only moves do that, and moves make rename_seq odd and then even: a
- *	miss with an unchanged even rename_seq is exact. Otherwise the search is repeated under
- *	rename_lock, where nothing moves. A hit never looks at rename_seq.
+ *  L2	A reader that finds nothing may be wrong only if the entry was moved to another bucket or slot, or
+ *	a node of a chain that the reader stood on to another chain (bucket.h, B1). Only moves do that, and
+ *	moves make rename_seq odd and then even: a miss with an unchanged even rename_seq is exact.
+ *	Otherwise the search is repeated under rename_lock, where nothing moves. A hit never looks at
+ *	rename_seq.
  *  L3	In a read section nobody sleeps. If the found entry's lock stays held for longer than a
  *	short spin, the section is left, the processor is yielded, and the search begins anew.
  *
@@ -56,19 +57,20 @@ struct dentry *lookup_rcu(const struct dentry *parent, const struct qstr *name, 
 {
 	uint64_t array = table_current(&parent->d_dcache->entries);
 	uint64_t hash = table_hash(parent, name);
-	const struct hlist_bl_head *head;
+	const struct bucket *bucket;
 
 	do {
+		struct bucket_search search;
 		struct hlist_bl_node *node;
 
-		head = table_bucket(array, hash);
-		for (node = hlist_bl_first(head); node; node = hlist_bl_next(node)) {
+		bucket = table_bucket(array, hash);
+		bucket_for_each(node, &search, bucket, hash) {
 			struct dentry *dentry = container_of(node, struct dentry, d_hash);
 
 			if (d_match(dentry, DCACHE_HASHED, parent, name, seq) == D_SAME)
 				return dentry;
 		}
-	} while (table_moved_on(head, &array));
+	} while (table_moved_on(bucket, &array));
 	return NULL;
 }
 
@@ -100,13 +102,15 @@ bool dget_rcu(struct dentry *dentry, uint32_t seq)
 	return got;
 }
 
-/* Search one chain. @trying: as lookup_try(). */
-static enum d_found chain_get(struct hlist_bl_node *node, struct dentry *parent,
-			      const struct qstr *name, bool trying, struct dentry **found)
+/* Search one bucket. @trying: as lookup_try(). */
+static enum d_found bucket_get(const struct bucket *bucket, uint64_t hash, struct dentry *parent,
+			       const struct qstr *name, bool trying, struct dentry **found)
 {
+	struct bucket_search search;
+	struct hlist_bl_node *node;
 	int spins = 0;
 
-	for (; node; node = hlist_bl_next(node)) {
+	bucket_for_each(node, &search, bucket, hash) {
 		struct dentry *dentry = container_of(node, struct dentry, d_hash);
 		enum d_match match;
 		uint32_t seq;
@@ -146,17 +150,17 @@ static enum d_found table_get(struct dentry *parent, const struct qstr *name, bo
 {
 	uint64_t hash = table_hash(parent, name);
 	uint64_t array = table_current(&parent->d_dcache->entries);
-	const struct hlist_bl_head *head;
+	const struct bucket *bucket;
 
 	*found = NULL;
 	do {
 		enum d_found result;
 
-		head = table_bucket(array, hash);
-		result = chain_get(hlist_bl_first(head), parent, name, trying, found);
+		bucket = table_bucket(array, hash);
+		result = bucket_get(bucket, hash, parent, name, trying, found);
 		if (result != D_MISSED)
 			return result;
-	} while (table_moved_on(head, &array));
+	} while (table_moved_on(bucket, &array));
 	return D_MISSED;
 }
 

@@ -7,7 +7,7 @@
  * that they look again (lookup.c, L2). And publishers, droppers and last puts of any entry, the moved
  * ones' too: these see it before or after, under its d_lock.
  *
- *  M1	An entry that moves is off its chain for a moment but stays marked as hashed, which it is to
+ *  M1	An entry that moves is out of its bucket for a moment but stays marked as hashed, which it is to
  *	everybody who asks later. No path says meanwhile that it was deleted.
  *  M2	Parent and name change while d_seq is odd, and so a lookup that meets the entry sees one
  *	place or the other. What it replaces is no longer hashed, and its d_seq says so, before d_seq is
@@ -62,32 +62,32 @@ static void lock_parents(struct dentry *from, struct dentry *to)
 	}
 }
 
-/* Take a hashed entry off its chain, to be put on another, or back. It stays marked (M1). */
-static void chain_leave(struct dentry *dentry)
+/* Take a hashed entry out of its bucket, to be put into another, or back. It stays marked (M1). */
+static void bucket_leave(struct dentry *dentry)
 {
 	struct hash_table *table = &dentry->d_dcache->entries;
 	uint64_t hash = table_hash_of(dentry);
-	struct hlist_bl_head *bucket = table_lock(table, hash);
+	struct bucket *bucket = table_lock(table, hash);
 
 	table_del(table, bucket, &dentry->d_hash, hash);
 	table_unlock(table, bucket);
 }
 
-static void chain_join(struct dentry *dentry)
+static void bucket_join(struct dentry *dentry)
 {
 	struct hash_table *table = &dentry->d_dcache->entries;
-	struct hlist_bl_head *bucket = table_lock(table, table_hash_of(dentry));
+	struct bucket *bucket = table_lock(table, table_hash_of(dentry));
 
 	d_hash_locked(dentry, bucket);
 	table_unlock(table, bucket);
 }
 
 /*
- * @target's chain, locked, with the name vacant; NULL: another entry bears it. What bore it is
+ * @target's bucket, locked, with the name vacant; NULL: another entry bears it. What bore it is
  * unhashed then: whatever bears a name that an entry is hashed under is that entry. What moves has been
- * taken off its own chain.
+ * taken out of its own bucket.
  */
-static struct hlist_bl_head *make_vacant(struct dentry *target)
+static struct bucket *make_vacant(struct dentry *target)
 {
 	struct qstr name = name_of(target);
 
@@ -126,15 +126,15 @@ static bool take_place(struct dentry *dentry, struct dentry *target, bool found,
 	bool was_hashed = d_flags(dentry) & DCACHE_HASHED;
 	struct dentry *from = d_parent_of(dentry);
 	struct dentry *to = d_parent_of(target);
-	struct hlist_bl_head *bucket;
+	struct bucket *bucket;
 
 	if (was_hashed)
-		chain_leave(dentry);
+		bucket_leave(dentry);
 	DC_POINT(DC_M1, dentry);
 	bucket = make_vacant(target);
 	if (!bucket) {
 		if (was_hashed)
-			chain_join(dentry);
+			bucket_join(dentry);
 		return false;
 	}
 	write_seqcount_begin(&dentry->d_seq);
@@ -267,16 +267,16 @@ static void swap_places(struct dentry *a, struct dentry *b)
 	uint32_t a_generation = d_moved_generation(a, b, false);
 	uint32_t b_generation = d_moved_generation(b, a, false);
 
-	chain_leave(a);
-	chain_leave(b);
+	bucket_leave(a);
+	bucket_leave(b);
 	DC_POINT(DC_M1, a);
 	write_seqcount_begin(&a->d_seq);
 	write_seqcount_begin(&b->d_seq);
 	name_swap(a, b);
 	settle(a, b_parent, a_generation);
 	settle(b, a_parent, b_generation);
-	chain_join(a);
-	chain_join(b);
+	bucket_join(a);
+	bucket_join(b);
 	write_seqcount_end(&a->d_seq);
 	write_seqcount_end(&b->d_seq);
 	if (a_parent != b_parent) {

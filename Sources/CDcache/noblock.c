@@ -22,14 +22,15 @@ static int try_insert(struct dentry *parent, struct inode *dir, uint32_t dir_seq
 {
 	struct hash_table *table = &parent->d_dcache->in_lookup;
 	uint64_t hash = table_hash(parent, name);
-	struct hlist_bl_head *bucket = table_truth(table, hash);
-	struct hlist_bl_node *first = hlist_bl_first(bucket);
+	struct bucket *bucket = table_truth(table, hash);
+	struct bucket view;
 	enum lockref_got got;
 	int err = 0;
 
-	if (in_lookup_find(first, parent, name))
+	bucket_view(&view, bucket);
+	if (in_lookup_find(&view, hash, parent, name))
 		return -EWOULDBLOCK;
-	if (!new || !hlist_bl_lock_at(bucket, first))
+	if (!new || !table_lock_as(table, bucket, &view))
 		return -EBUSY;
 	DC_POINT(DC_A3, parent);
 	if (dir_seq_read(dir) != dir_seq) {

@@ -2,7 +2,7 @@
 /*
  * Parallel lookups: d_alloc_parallel() and the ways in which a lookup ends.
  *
- * An in-lookup entry is on a chain of the in-lookup table, by directory and hash. Who may be here
+ * An in-lookup entry is in a bucket of the in-lookup table, by directory and hash. Who may be here
  * at the same time: callers that look for a name, owners that end a lookup (publish.c, move.c, and
  * below), and waiters that come and go.
  *
@@ -11,15 +11,15 @@
  *	A1	sample the directory sequence
  *	A2	search the entry table, and miss
  *		wait if the sequence was odd; a move meanwhile means: again from A1
- *		search the chain of the in-lookup table, without its lock
+ *		search the bucket of the in-lookup table, without its lock
  *	A4	if the name is there: lock the entry, join those who wait for it
- *	A3	lock the chain if nothing was added to it since (hlist_bl.h, B2), see that the
- *		sequence is what it was at A1, and put a new entry on the chain
+ *	A3	lock the bucket if nothing was added to it since (bucket.h, B2), see that the
+ *		sequence is what it was at A1, and put a new entry into it
  *
- *  P1	One owner. Two callers that both get to A3 for one name: the second finds another first
- *	node and searches again.
- *  P2	No entry falls between the tables. One that is added goes onto its chain of the entry table
- *	before it leaves the in-lookup chain, both while the sequence is odd. A caller that missed
+ *  P1	One owner. Two callers that both get to A3 for one name: the second finds another bucket
+ *	and searches again.
+ *  P2	No entry falls between the tables. One that is added goes into its bucket of the entry table
+ *	before it leaves that of the in-lookup table, both while the sequence is odd. A caller that missed
  *	it in both searched the first before that and the second after it, so the sequence moved
  *	between A1 and A3. A lookup that failed leaves nothing to be found, and does not move it.
  *  P3	A writer that has made the sequence odd needs bucket locks only. Callers look at the
@@ -48,7 +48,7 @@
  *	else that is hashed there.
  *  P10	A name that this process changes is overtaken as well. Whatever hashes an entry otherwise than by
  *	ending a lookup (d_add(), d_rehash(), d_move()) then moves the sequence, and then outdates the
- *	lookup of that name, waiting as in P9. A lookup that is not on the chain by then sees at A3 that the
+ *	lookup of that name, waiting as in P9. A lookup that is not in its bucket by then sees at A3 that the
  *	sequence moved, or found the entry at A2; so while a name has a hashed entry, any lookup of it is
  *	overtaken, and who drops, deletes or moves that entry need not look. One that had passed the
  *	comparison finds the name taken, which is the same. Who changes what the name of an unhashed entry
@@ -233,12 +233,14 @@ static struct dentry *join_lookup(struct dentry *dentry, struct dentry *parent,
 	return NULL;
 }
 
-struct dentry *in_lookup_find(struct hlist_bl_node *node, const struct dentry *parent,
+struct dentry *in_lookup_find(const struct bucket *bucket, uint64_t hash, const struct dentry *parent,
 			      const struct qstr *name)
 {
+	struct bucket_search search;
+	struct hlist_bl_node *node;
 	uint32_t seq;
 
-	for (; node; node = hlist_bl_next(node)) {
+	bucket_for_each(node, &search, bucket, hash) {
 		struct dentry *dentry = container_of(node, struct dentry, d_in_lookup);
 
 		/* One that is changing is being added: the sequence of its directory is odd, so A3
@@ -254,18 +256,18 @@ void in_lookup_outdate(struct dentry *parent, const struct qstr *name)
 	struct hash_table *table = &parent->d_dcache->in_lookup;
 	struct inode *dir = d_inode_of(parent);
 	uint64_t hash = table_hash(parent, name);
-	const struct hlist_bl_head *bucket;
+	const struct bucket *bucket;
 	struct dentry *dentry;
 	uint64_t array;
 
-	/* Whose entry came onto the chain before is seen now; who comes later sees, in the backend, too,
+	/* Whose entry came into the bucket before is seen now; who comes later sees, in the backend, too,
 	 * what the caller knows. */
 	table_unlock(table, table_lock(table, hash));
 	dc_read_lock();
 	array = table_current(table);
 	do {
 		bucket = table_bucket(array, hash);
-		dentry = in_lookup_find(hlist_bl_first(bucket), parent, name);
+		dentry = in_lookup_find(bucket, hash, parent, name);
 	} while (!dentry && table_moved_on(bucket, &array));
 	if (dentry)
 		d_outdate(dentry, atomic_load_explicit(&dir->i_generation, memory_order_acquire) - 1);
@@ -332,7 +334,7 @@ static void in_lookup_discard(struct dentry *dentry)
 }
 
 /*
- * Put *@new on the in-lookup chain, unless somebody else's entry is there, which is returned
+ * Put *@new into the in-lookup table, unless somebody else's entry is there, which is returned
  * unreferenced; NULL: *@new is there, or the sequence moved (*@moved). Makes *@new if it is needed;
  * an error of that is returned. In a read section, which it leaves and enters again.
  */
@@ -345,10 +347,12 @@ static struct dentry *in_lookup_insert(struct dentry *parent, struct inode *dir,
 	int spins = 0;
 
 	for (;;) {
-		struct hlist_bl_head *bucket = table_truth(table, hash);
-		struct hlist_bl_node *first = hlist_bl_first(bucket);
-		struct dentry *dentry = in_lookup_find(first, parent, name);
+		struct bucket *bucket = table_truth(table, hash);
+		struct dentry *dentry;
+		struct bucket view;
 
+		bucket_view(&view, bucket);
+		dentry = in_lookup_find(&view, hash, parent, name);
 		if (dentry)
 			return dentry;
 		if (!*new) {
@@ -360,7 +364,7 @@ static struct dentry *in_lookup_insert(struct dentry *parent, struct inode *dir,
 				return *new;
 			continue;
 		}
-		if (!hlist_bl_lock_at(bucket, first)) {
+		if (!table_lock_as(table, bucket, &view)) {
 			table_pause(table, bucket, &spins);
 			dc_read_lock();
 			continue;
@@ -497,7 +501,7 @@ void lookup_unhash(struct dentry *dentry, struct lookup_end *end)
 {
 	struct hash_table *table = &dentry->d_dcache->in_lookup;
 	uint64_t hash = table_hash_of(dentry);
-	struct hlist_bl_head *bucket = table_lock(table, hash);
+	struct bucket *bucket = table_lock(table, hash);
 
 	table_del(table, bucket, &dentry->d_in_lookup, hash);
 	table_unlock(table, bucket);

@@ -6,8 +6,8 @@
  * publishers of different names; those that end a lookup pass one after the other, in the odd
  * window of the directory sequence.
  *
- *  U1	One hashed entry of a name. The chain is searched without its lock, d_compare and all, and
- *	then locked only if nothing was added since (hlist_bl.h, B2). An entry that is dropped and
+ *  U1	One hashed entry of a name. The bucket is searched without its lock, d_compare and all, and
+ *	then locked only if nothing was added since (bucket.h, B2). An entry that is dropped and
  *	rehashed in between can hide another from this: it is a diagnosis, for callers that do not
  *	exclude each other as they should, and no more than that.
  *  U2	An entry that ends its lookup is in the in-lookup table, or in the entry table, or in both,
@@ -19,7 +19,7 @@
  */
 #include "internal.h"
 
-struct hlist_bl_head *bucket_lock_vacant(struct dentry *dir, const struct qstr *name)
+struct bucket *bucket_lock_vacant(struct dentry *dir, const struct qstr *name)
 {
 	struct hash_table *table = &dir->d_dcache->entries;
 	uint64_t hash = table_hash(dir, name);
@@ -27,18 +27,22 @@ struct hlist_bl_head *bucket_lock_vacant(struct dentry *dir, const struct qstr *
 	int spins = 0;
 
 	for (;;) {
-		struct hlist_bl_head *bucket;
-		struct hlist_bl_node *first, *node;
+		struct bucket *bucket, view;
+		struct bucket_search search;
+		struct hlist_bl_node *node;
 		enum d_match match = D_OTHER;
 		uint32_t seq;
 
 		dc_read_lock();
 		bucket = table_truth(table, hash);
-		first = hlist_bl_first(bucket);
-		for (node = first; node && match == D_OTHER; node = hlist_bl_next(node))
+		bucket_view(&view, bucket);
+		bucket_for_each(node, &search, &view, hash) {
 			match = d_match(container_of(node, struct dentry, d_hash), DCACHE_HASHED,
 					dir, name, &seq);
-		if (match == D_OTHER && hlist_bl_lock_at(bucket, first)) {
+			if (match != D_OTHER)
+				break;
+		}
+		if (match == D_OTHER && table_lock_as(table, bucket, &view)) {
 			dc_read_unlock();
 			return bucket;
 		}
@@ -53,7 +57,7 @@ struct hlist_bl_head *bucket_lock_vacant(struct dentry *dir, const struct qstr *
 	}
 }
 
-void d_hash_locked(struct dentry *dentry, struct hlist_bl_head *bucket)
+void d_hash_locked(struct dentry *dentry, struct bucket *bucket)
 {
 	d_change_flags(dentry, 0, DCACHE_HASHED);
 	table_add(&dentry->d_dcache->entries, bucket, &dentry->d_hash, table_hash_of(dentry));
@@ -71,7 +75,7 @@ void d_unhash_gone(struct dentry *dentry)
 {
 	struct hash_table *table = &dentry->d_dcache->entries;
 	uint64_t hash = table_hash_of(dentry);
-	struct hlist_bl_head *bucket = table_lock(table, hash);
+	struct bucket *bucket = table_lock(table, hash);
 
 	table_del(table, bucket, &dentry->d_hash, hash);
 	table_unlock(table, bucket);
@@ -145,7 +149,7 @@ static int hash_entry(struct dentry *dentry, struct inode *inode, struct lookup_
 	struct inode *dir = d_inode_of(parent);
 	bool in_lookup = d_flags(dentry) & DCACHE_PAR_LOOKUP;
 	struct qstr name = name_of(dentry);
-	struct hlist_bl_head *bucket = NULL;
+	struct bucket *bucket = NULL;
 
 	if (in_lookup) {
 		dir_seq_begin(dir);

@@ -5,13 +5,13 @@
  * Who may be here: any number of searches in read sections; writers, each with one bucket at a time;
  * and those who move buckets from an array to its next: one for a bucket, several at once.
  *
- * A bucket is moved so: it is locked and marked MOVED. Then its last node, again and again, is put
- * at the front of its new chain, whose bucket is locked for it, and taken off the old one. Then it
- * is unlocked. MOVED stays.
+ * A bucket is moved so: it is locked and marked MOVED. Then each node of a slot, and after them the
+ * chain's last, again and again, is added to its new bucket, which is locked for it, and taken out of the
+ * old one. Then that is unlocked. MOVED stays.
  *
- *  T1	A search misses nothing that is there throughout. A node is always on the old chain or on
- *	the new one. A reader who stands on it when it is moved goes on to strangers of the new
- *	chain, and loses nothing: it was the last of the old. Whoever does not meet a node because
+ *  T1	A search misses nothing that is there throughout. A node is always in the old bucket or in
+ *	the new one. A reader who stands on a chain's when it is moved goes on to strangers of the new
+ *	chain, or to nothing, and loses nothing: it was the last of the old. Whoever does not meet a node because
  *	it has been moved, has read a word that was stored after MOVED was set, sees MOVED when
  *	looking at the bucket again, and searches the next array. A hit does not look again.
  *  T2	The truth about a hash is in one bucket. In the next array there is nothing of a bucket that
@@ -49,7 +49,7 @@
 
 static size_t array_bytes(uint32_t log2)
 {
-	size_t size = sizeof(struct table_array) + (sizeof(struct hlist_bl_head) << log2);
+	size_t size = sizeof(struct table_array) + (sizeof(struct bucket) << log2);
 
 	return (size + 63) & ~(size_t)63;
 }
@@ -111,16 +111,16 @@ uint64_t table_size(const struct hash_table *table)
 
 /* ---- buckets ---- */
 
-struct hlist_bl_head *table_truth(const struct hash_table *table, uint64_t hash)
+struct bucket *table_truth(const struct hash_table *table, uint64_t hash)
 {
 	uint64_t array = table_current(table);
 
 	for (;;) {
-		struct hlist_bl_head *head = table_bucket(array, hash);
-		uint64_t word = atomic_load_explicit(&head->first, memory_order_acquire);
+		struct bucket *bucket = table_bucket(array, hash);
+		uint64_t word = atomic_load_explicit(&bucket->chain.first, memory_order_acquire);
 
 		if (!(word & HLIST_BL_MOVED) || (word & HLIST_BL_LOCKED))
-			return head;
+			return bucket;
 		array = atomic_load_explicit(&table_array_of(array)->next, memory_order_acquire);
 	}
 }
@@ -141,8 +141,9 @@ static bool announce_sleeper(struct hlist_bl_head *head)
 	return false;
 }
 
-void table_pause(struct hash_table *table, struct hlist_bl_head *head, int *spins)
+void table_pause(struct hash_table *table, struct bucket *bucket, int *spins)
 {
+	struct hlist_bl_head *head = &bucket->chain;
 	uint32_t turn = atomic_load_explicit(&table->turn, memory_order_acquire);
 	bool sleeps = false;
 
@@ -164,20 +165,20 @@ void table_wake(struct hash_table *table)
 	dc_futex_wake(&table->turn, INT32_MAX);
 }
 
-struct hlist_bl_head *table_lock(struct hash_table *table, uint64_t hash)
+struct bucket *table_lock(struct hash_table *table, uint64_t hash)
 {
 	int spins = 0;
 
 	for (;;) {
-		struct hlist_bl_head *head;
+		struct bucket *bucket;
 
 		dc_read_lock();
-		head = table_truth(table, hash);
-		if (hlist_bl_trylock(head)) {
+		bucket = table_truth(table, hash);
+		if (hlist_bl_trylock(&bucket->chain)) {
 			dc_read_unlock();
-			return head;
+			return bucket;
 		}
-		table_pause(table, head, &spins);
+		table_pause(table, bucket, &spins);
 	}
 }
 
@@ -196,30 +197,30 @@ static void table_is_due(struct hash_table *table)
 						memory_order_relaxed, memory_order_relaxed);
 }
 
-void table_add(struct hash_table *table, struct hlist_bl_head *head, struct hlist_bl_node *node,
+void table_add(struct hash_table *table, struct bucket *bucket, struct hlist_bl_node *node,
 	       uint64_t hash)
 {
 	int64_t nr;
 
-	hlist_bl_add_head(head, node);
+	bucket_add(bucket, node, hash);
 	if (table->min == table->max)
 		return;
 	nr = atomic_fetch_add_explicit(&count_of(table, hash)->nr, 1, memory_order_relaxed) + 1;
-	if (nr > (int64_t)(table_size(table) / TABLE_SHARDS))
+	if (nr > (int64_t)(table_size(table) * TABLE_FILL / TABLE_SHARDS))
 		table_is_due(table);
 }
 
-void table_del(struct hash_table *table, struct hlist_bl_head *head, struct hlist_bl_node *node,
+void table_del(struct hash_table *table, struct bucket *bucket, struct hlist_bl_node *node,
 	       uint64_t hash)
 {
 	uint64_t size = table_size(table);
 	int64_t nr;
 
-	hlist_bl_del(head, node);
+	bucket_del(bucket, node);
 	if (table->min == table->max)
 		return;
 	nr = atomic_fetch_sub_explicit(&count_of(table, hash)->nr, 1, memory_order_relaxed) - 1;
-	if (nr <= (int64_t)(size / 8 / TABLE_SHARDS) && size > (uint64_t)1 << table->min)
+	if (nr <= (int64_t)(size * TABLE_FILL / 8 / TABLE_SHARDS) && size > (uint64_t)1 << table->min)
 		table_is_due(table);
 }
 
@@ -231,10 +232,10 @@ static uint32_t wanted_size(const struct hash_table *table, uint32_t log2)
 
 	for (i = 0; i < TABLE_SHARDS; i++)
 		nr += atomic_load_explicit(&table->counts[i].nr, memory_order_relaxed);
-	while (log2 < table->max && nr > (int64_t)1 << log2)
+	while (log2 < table->max && nr > (int64_t)TABLE_FILL << log2)
 		log2++;
-	if (nr * 8 < (int64_t)1 << log2) {
-		while (log2 > table->min && nr <= (int64_t)1 << (log2 - 2))
+	if (nr * 8 < (int64_t)TABLE_FILL << log2) {
+		while (log2 > table->min && nr * 4 <= (int64_t)TABLE_FILL << log2)
 			log2--;
 	}
 	return log2;
@@ -243,39 +244,47 @@ static uint32_t wanted_size(const struct hash_table *table, uint32_t log2)
 /* ---- resizing ---- */
 
 /* Lock a bucket of an array that stays, MOVED or not. */
-static void bucket_lock(struct hash_table *table, struct hlist_bl_head *head)
+static void bucket_lock(struct hash_table *table, struct bucket *bucket)
 {
 	int spins = 0;
 
-	while (!hlist_bl_trylock(head)) {
+	while (!hlist_bl_trylock(&bucket->chain)) {
 		dc_read_lock();
-		table_pause(table, head, &spins);
+		table_pause(table, bucket, &spins);
 	}
 }
 
+/* Add a node of a bucket that is being moved to its new one, and let @link, in the old one, lead nowhere. */
+static void move_node(struct hash_table *table, struct hlist_bl_node *node, _Atomic uint64_t *link,
+		      uint64_t next)
+{
+	uint64_t hash = table->hash(node);
+	struct bucket *new = table_bucket(next, hash);
+
+	bucket_lock(table, new);
+	bucket_add(new, node, hash);
+	DC_POINT(DC_G2, node);
+	hlist_bl_point(link, NULL);
+	table_unlock(table, new);
+}
+
 /* Move a bucket that the caller has claimed. */
-static void move_bucket(struct hash_table *table, struct hlist_bl_head *old, uint64_t next)
+static void move_bucket(struct hash_table *table, struct bucket *old, uint64_t next)
 {
 	struct hlist_bl_node *node;
 	_Atomic uint64_t *link;
-	uint64_t empty = 0;
+	unsigned int i;
 
-	/* Acquire, as a lock: whoever unlocked the bucket is done with the array. */
-	if (atomic_compare_exchange_strong_explicit(&old->first, &empty, HLIST_BL_MOVED,
-						    memory_order_acq_rel, memory_order_relaxed))
-		return;
 	bucket_lock(table, old);
-	atomic_fetch_or_explicit(&old->first, HLIST_BL_MOVED, memory_order_release);
+	atomic_fetch_or_explicit(&old->chain.first, HLIST_BL_MOVED, memory_order_release);
 	DC_POINT(DC_G1, old);
-	while ((node = hlist_bl_last(old, &link))) {
-		struct hlist_bl_head *new = table_bucket(next, table->hash(node));
-
-		bucket_lock(table, new);
-		hlist_bl_add_head(new, node);
-		DC_POINT(DC_G2, old);
-		hlist_bl_point(link, NULL);
-		table_unlock(table, new);
+	for (i = 0; i < BUCKET_SLOTS; i++) {
+		node = bucket_slot(old, i);
+		if (node)
+			move_node(table, node, &old->slots[i], next);
 	}
+	while ((node = hlist_bl_last(&old->chain, &link)))
+		move_node(table, node, link, next);
 	table_unlock(table, old);
 }
 
@@ -315,7 +324,7 @@ static bool help(struct hash_table *table)
 	if (step > size - at)
 		step = size - at;
 	for (i = 0; i < step; i++)
-		move_bucket(table, &array->heads[at + i], next);
+		move_bucket(table, &array->buckets[at + i], next);
 	if (atomic_fetch_add_explicit(&array->moved, step, memory_order_acq_rel) + step == size)
 		end_resize(table, array, next);
 	return true;

@@ -2,15 +2,15 @@
 /*
  * A hash table that grows and shrinks while it is used.
  *
- * Its buckets (hlist_bl.h) lie in an array. To change its size another array is made and the nodes
+ * Its buckets (bucket.h) lie in an array. To change its size another array is made and the nodes
  * are moved there bucket by bucket; meanwhile some names are in the one and some in the other.
  * What users have to know:
  *
- *  searching	in a read section, from table_current(): search the chain of table_bucket(); whoever
- *		has found something is done. On a miss table_moved_on() says whether to go on, in the
+ *  searching	in a read section, from table_current(): search table_bucket(); whoever has found something is done. On a miss table_moved_on() says whether to go on, in the
  *		next array.
  *  changing	needs the one bucket, in whichever array, that holds the truth about a hash:
- *		table_lock(), or table_truth() and hlist_bl_lock_at() to search first. That bucket is
+ *		table_lock(), or table_truth(), bucket_view() and table_lock_as() to search first. That
+ *		bucket is
  *		never MOVED. A bucket that is being moved is waited for.
  *  tending	table_tend(), now and then after a change, holding no lock: it moves some buckets if
  *		a resize goes on, or begins one.
@@ -20,7 +20,7 @@
 #ifndef DCACHE_TABLE_H
 #define DCACHE_TABLE_H
 
-#include "hlist_bl.h"
+#include "bucket.h"
 #include "sync/reclaim.h"
 
 #pragma GCC visibility push(hidden)
@@ -34,9 +34,14 @@ struct hash_table;
 #define TABLE_SHARDS 16u
 #endif
 
-/* Buckets that whoever tends a table moves: a cache line of them. */
+/* Buckets that whoever tends a table moves: a few dozen nodes. */
 #ifndef TABLE_STEP
-#define TABLE_STEP 8u
+#define TABLE_STEP 4u
+#endif
+
+/* A table grows when there are more nodes than so many a bucket: one in twenty is on a chain then. */
+#ifndef TABLE_FILL
+#define TABLE_FILL 5u
 #endif
 
 struct table_array {
@@ -47,7 +52,7 @@ struct table_array {
 	struct reclaim_head rcu;
 	_Atomic uint64_t cursor __attribute__((aligned(64)));	/* next bucket to be claimed */
 	_Atomic uint64_t moved;					/* buckets done with */
-	struct hlist_bl_head heads[] __attribute__((aligned(64)));
+	struct bucket buckets[] __attribute__((aligned(64)));
 };
 
 enum table_state {
@@ -89,11 +94,11 @@ static inline struct table_array *table_array_of(uint64_t word)
 	return (struct table_array *)(uintptr_t)(word & ~TABLE_LOG2);
 }
 
-static inline struct hlist_bl_head *table_bucket(uint64_t array, uint64_t hash)
+static inline struct bucket *table_bucket(uint64_t array, uint64_t hash)
 {
 	uint64_t mask = ((uint64_t)1 << (array & TABLE_LOG2)) - 1;
 
-	return &table_array_of(array)->heads[hash & mask];
+	return &table_array_of(array)->buckets[hash & mask];
 }
 
 /* In a read section. */
@@ -102,11 +107,11 @@ static inline uint64_t table_current(const struct hash_table *table)
 	return atomic_load_explicit(&table->current, memory_order_acquire);
 }
 
-/* After a miss in @head of *@array: is there another array to be searched? In a read section. */
-static inline bool table_moved_on(const struct hlist_bl_head *head, uint64_t *array)
+/* After a miss in @bucket of *@array: is there another array to be searched? In a read section. */
+static inline bool table_moved_on(const struct bucket *bucket, uint64_t *array)
 {
-	/* Acquire: who was led astray by a node that was moved sees that MOVED came before. */
-	if (!(atomic_load_explicit(&head->first, memory_order_acquire) & HLIST_BL_MOVED))
+	/* Acquire: who did not meet a node since it was moved sees that MOVED came before. */
+	if (!(atomic_load_explicit(&bucket->chain.first, memory_order_acquire) & HLIST_BL_MOVED))
 		return false;
 	*array = atomic_load_explicit(&table_array_of(*array)->next, memory_order_acquire);
 	return true;
@@ -114,17 +119,17 @@ static inline bool table_moved_on(const struct hlist_bl_head *head, uint64_t *ar
 
 /* The bucket that holds the truth about @hash, or is being moved; it may be by the time it is
  * returned. In a read section. */
-struct hlist_bl_head *table_truth(const struct hash_table *table, uint64_t hash);
+struct bucket *table_truth(const struct hash_table *table, uint64_t hash);
 /* The bucket that holds the truth about @hash, locked. Not in a read section. */
-struct hlist_bl_head *table_lock(struct hash_table *table, uint64_t hash);
-/* @head, of an array found in this read section, could not be locked: wait a while before the next
+struct bucket *table_lock(struct hash_table *table, uint64_t hash);
+/* @bucket, of an array found in this read section, could not be locked: wait a while before the next
  * attempt. Leaves the section. @spins: 0 before the first. */
-void table_pause(struct hash_table *table, struct hlist_bl_head *head, int *spins);
+void table_pause(struct hash_table *table, struct bucket *bucket, int *spins);
 void table_wake(struct hash_table *table);
 
-static inline void table_unlock(struct hash_table *table, struct hlist_bl_head *head)
+static inline void table_unlock(struct hash_table *table, struct bucket *bucket)
 {
-	uint64_t word = atomic_fetch_and_explicit(&head->first,
+	uint64_t word = atomic_fetch_and_explicit(&bucket->chain.first,
 						  ~(HLIST_BL_LOCKED | HLIST_BL_SLEEPERS),
 						  memory_order_release);
 
@@ -132,10 +137,23 @@ static inline void table_unlock(struct hash_table *table, struct hlist_bl_head *
 		table_wake(table);
 }
 
-/* @head is locked and holds the truth about @hash, @node's. */
-void table_add(struct hash_table *table, struct hlist_bl_head *head, struct hlist_bl_node *node,
+/* Lock @bucket if nothing was added since @view was taken of it in this read section (bucket.h, B2). */
+static inline bool table_lock_as(struct hash_table *table, struct bucket *bucket,
+				 const struct bucket *view)
+{
+	if (!hlist_bl_lock_at(&bucket->chain,
+			      atomic_load_explicit(&view->chain.first, memory_order_relaxed)))
+		return false;
+	if (bucket_same_slots(bucket, view))
+		return true;
+	table_unlock(table, bucket);
+	return false;
+}
+
+/* @bucket is locked and holds the truth about @hash, @node's. */
+void table_add(struct hash_table *table, struct bucket *bucket, struct hlist_bl_node *node,
 	       uint64_t hash);
-void table_del(struct hash_table *table, struct hlist_bl_head *head, struct hlist_bl_node *node,
+void table_del(struct hash_table *table, struct bucket *bucket, struct hlist_bl_node *node,
 	       uint64_t hash);
 
 void table_tend_slow(struct hash_table *table);

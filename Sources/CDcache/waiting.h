@@ -156,11 +156,11 @@ struct lookup_wait {
 /* d_alloc_parallel() of a prepared name. */
 struct dentry *alloc_parallel(struct dentry *parent, const struct qstr *name,
 			      struct lookup_wait *wait);
-/* The in-lookup entry of (@parent, @name) on the chain that begins with @node, not referenced. In a
+/* The in-lookup entry of (@parent, @name) in @bucket, or in a view of it, not referenced. In a
  * read section. */
-struct dentry *in_lookup_find(struct hlist_bl_node *node, const struct dentry *parent,
+struct dentry *in_lookup_find(const struct bucket *bucket, uint64_t hash, const struct dentry *parent,
 			      const struct qstr *name);
-/* A new entry, ready to be put on an in-lookup chain; or an error. WAIT_NEVER: dentry_alloc_bare()'s. */
+/* A new entry, ready to be put into the in-lookup table; or an error. WAIT_NEVER: dentry_alloc_bare()'s. */
 struct dentry *in_lookup_alloc(struct dentry *parent, const struct qstr *name,
 			       const struct lookup_wait *wait);
 /* If somebody is asking for @name in @parent, what they find comes too late, or they have hashed it when

@@ -7,10 +7,10 @@ import CDcache
 ///     let options = CacheOptions(maxEntries: 1_000_000, negativeTimeToLive: .seconds(5))
 public struct CacheOptions: Sendable, Hashable {
   /// Buckets that the table of entries begins with and does not fall below, rounded up to a power of
-  /// two. The table grows and shrinks by itself. 0: 1024.
+  /// two; each is for five entries. The table grows and shrinks by itself. 0: 256.
   public var buckets: Int
 
-  /// The same for the table of lookups under way. 0: 64.
+  /// The same for the table of lookups under way. 0: 16.
   public var inLookupBuckets: Int
 
   /// Entries to keep. Above it each new entry frees unused ones, those first that are least likely to

@@ -219,7 +219,7 @@ struct tree tree_begin(const struct dcache_options *opts, const struct inode_ope
 	struct tree tree = { 0 };
 
 	if (!small.hash_buckets)
-		small.hash_buckets = 1024;
+		small.hash_buckets = 256;
 	directory_ops = dir_ops ? *dir_ops : (struct inode_operations){ 0 };
 	directory_ops.release = tree_inode_release;
 	other_ops = (struct inode_operations){ .release = tree_inode_release };
@@ -333,22 +333,44 @@ bool test_sleepers_on_lock(const struct dentry *dentry)
 	return atomic_load(&dentry->d_lockref.word) & LOCKREF_SLEEPERS;
 }
 
-static struct hlist_bl_head *test_bucket(const struct dentry *parent, const struct qstr *name)
+static struct bucket *test_bucket(const struct dentry *parent, const struct qstr *name)
 {
 	struct qstr hashed = *name;
-	struct hlist_bl_head *head;
+	struct bucket *bucket;
 
 	if (d_hash_name(parent, &hashed))
 		abort();
 	dcache_read_lock();
-	head = table_truth(&parent->d_dcache->in_lookup, table_hash(parent, &hashed));
+	bucket = table_truth(&parent->d_dcache->in_lookup, table_hash(parent, &hashed));
 	dcache_read_unlock();
-	return head;
+	return bucket;
+}
+
+static bool is_of_shard(const struct hlist_bl_node *node, int shard)
+{
+	const struct dentry *dentry = container_of(node, struct dentry, d_hash);
+
+	return shard < 0 || (int)(atomic_load(&dentry->d_hash_len) % 16) == shard;
+}
+
+uint64_t test_bucket_length(const struct bucket *bucket, int shard)
+{
+	struct hlist_bl_node *node;
+	uint64_t length = 0;
+	unsigned int i;
+
+	for (i = 0; i < BUCKET_SLOTS; i++) {
+		node = bucket_slot(bucket, i);
+		length += node && is_of_shard(node, shard);
+	}
+	for (node = hlist_bl_first(&bucket->chain); node; node = hlist_bl_next(node))
+		length += is_of_shard(node, shard);
+	return length;
 }
 
 bool test_sleepers_on_bucket(const struct dentry *parent, const struct qstr *name)
 {
-	return atomic_load(&test_bucket(parent, name)->first) & HLIST_BL_SLEEPERS;
+	return atomic_load(&test_bucket(parent, name)->chain.first) & HLIST_BL_SLEEPERS;
 }
 
 struct qstr test_bucket_mate(const struct dentry *parent, const struct qstr *name, int nth,

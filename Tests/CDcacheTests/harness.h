@@ -139,6 +139,10 @@ unsigned int test_nr_waiters(struct dentry *dentry);
 unsigned int test_nr_counted(struct dentry *dentry);
 /* Does somebody sleep for the entry's d_lock, or for the in-lookup bucket of (@parent, @name)? */
 bool test_sleepers_on_lock(const struct dentry *dentry);
+/* Entries in a bucket of the entry table, of those whose name's hash ends in @shard, unless that is negative.
+ * In a read section. */
+struct bucket;
+uint64_t test_bucket_length(const struct bucket *bucket, int shard);
 bool test_sleepers_on_bucket(const struct dentry *parent, const struct qstr *name);
 /* Another name of the same in-lookup bucket, the @nth, in @buf. */
 #define BUCKET_MATE_SIZE 16

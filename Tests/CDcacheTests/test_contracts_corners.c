@@ -326,7 +326,7 @@ TEST(memory_that_is_not_there_is_an_error, "H51 dcache_create")
 	little = usual;
 	little.rlim_cur = (rlim_t)1 << 32;
 	REQUIRE(!setrlimit(RLIMIT_AS, &little));
-	opts.hash_buckets = (size_t)1 << 30;
+	opts.hash_buckets = (size_t)1 << 28;
 	errno = E2BIG;
 	CHECK_EQ(dcache_create(&opts, &dc), -ENOMEM);
 	CHECK(!dc);

@@ -21,7 +21,7 @@ TEST(bad_settings_are_refused, "dcache_create")
 	opts.size = SIZE_MAX;
 	CHECK_EQ(dcache_create(&opts, &dc), -EINVAL);
 	opts.size = sizeof(opts);
-	opts.hash_buckets = ((size_t)1 << 30) + 1;
+	opts.hash_buckets = ((size_t)1 << 28) + 1;
 	CHECK_EQ(dcache_create(&opts, &dc), -EINVAL);
 	opts.hash_buckets = SIZE_MAX;
 	CHECK_EQ(dcache_create(&opts, &dc), -EINVAL);
@@ -69,9 +69,9 @@ TEST(all_defaults_and_a_private_pointer, "dcache_create dcache_private")
 	CHECK(!dcache_private(dc));
 	dcache_get_stats(dc, &stats);
 	CHECK_EQ(stats.entries + stats.inodes + stats.unused + stats.pending_frees, 0);
-	CHECK_EQ(stats.buckets, 1024);
-	CHECK_EQ(stats.in_lookup_buckets, 64);
-	CHECK(stats.bytes > (1024 + 64) * 8);
+	CHECK_EQ(stats.buckets, 256);
+	CHECK_EQ(stats.in_lookup_buckets, 16);
+	CHECK(stats.bytes > (256 + 16 + 16) * 64);
 	CHECK_EQ(dcache_destroy(dc), 0);
 	opts.private_data = &opts;
 	CHECK_EQ(dcache_create(&opts, &dc), 0);

@@ -47,8 +47,8 @@ TEST(each_limit_holds_and_is_made_use_of, "max_entries max_negatives max_bytes")
 		struct tree tree;
 		int i;
 
-		opts.hash_buckets = 1024;
-		opts.in_lookup_buckets = 64;
+		opts.hash_buckets = 256;
+		opts.in_lookup_buckets = 16;
 		opts.max_entries = limits[l].max_entries;
 		opts.max_negatives = limits[l].max_negatives;
 		opts.max_bytes = limits[l].max_bytes;

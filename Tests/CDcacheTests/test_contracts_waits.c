@@ -135,7 +135,7 @@ TEST(what_is_locked_would_block, "d_alloc_noblock")
 	struct dentry *file = tree_add(&tree, tree.root, OTHER, INODE_REGULAR);
 	uint64_t bytes = tree_stats(&tree).bytes;
 	struct qstr prepared = *COLD;
-	struct hlist_bl_head *bucket;
+	struct bucket *bucket;
 	struct dentry *dentry;
 
 	/* The entry, and the directory whose child a new one would be. */

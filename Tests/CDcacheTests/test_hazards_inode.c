@@ -103,7 +103,7 @@ TEST(two_find_a_number_vacant_at_once, "H1 iget_locked")
 {
 	struct tree tree = tree_begin(NULL, NULL);
 	struct getter both[2] = { { 0 } };
-	struct hlist_bl_head *chain;
+	struct bucket *bucket;
 	uint64_t bytes;
 	int i;
 
@@ -111,13 +111,13 @@ TEST(two_find_a_number_vacant_at_once, "H1 iget_locked")
 	atomic_store(&failures_left, 0);
 	dcache_barrier(tree.dc);
 	bytes = tree_stats(&tree).bytes;
-	chain = table_lock(&tree.dc->inodes, number_hash(tree.dc, INO));
+	bucket = table_lock(&tree.dc->inodes, number_hash(tree.dc, INO));
 	for (i = 0; i < 2; i++) {
 		both[i].dc = tree.dc;
 		both[i].thread = test_thread(get_and_fill, &both[i]);
 	}
 	CHECK(EVENTUALLY(tree_stats(&tree).inodes == 3));
-	table_unlock(&tree.dc->inodes, chain);
+	table_unlock(&tree.dc->inodes, bucket);
 	for (i = 0; i < 2; i++)
 		test_join(both[i].thread);
 	CHECK(both[0].result == both[1].result && both[0].was_new != both[1].was_new);
@@ -281,16 +281,16 @@ TEST(an_inode_that_came_too_late_is_used_after_all, "H21 iget_locked iget_failed
 	uint64_t hash = number_hash(tree.dc, 5);
 	uint64_t inodes = tree_stats(&tree).inodes;
 	uint32_t state = atomic_load(&other->i_state);
-	struct hlist_bl_head *chain = table_lock(&tree.dc->inodes, hash);
+	struct bucket *bucket = table_lock(&tree.dc->inodes, hash);
 	struct inode *inode;
 	pthread_t thread;
 	void *result;
 
-	table_del(&tree.dc->inodes, chain, &other->i_hash, hash);
+	table_del(&tree.dc->inodes, bucket, &other->i_hash, hash);
 	thread = test_thread(get_five, tree.dc);
-	CHECK(EVENTUALLY(atomic_load(&chain->first) & HLIST_BL_SLEEPERS));
-	table_add(&tree.dc->inodes, chain, &other->i_hash, hash);
-	table_unlock(&tree.dc->inodes, chain);
+	CHECK(EVENTUALLY(atomic_load(&bucket->chain.first) & HLIST_BL_SLEEPERS));
+	table_add(&tree.dc->inodes, bucket, &other->i_hash, hash);
+	table_unlock(&tree.dc->inodes, bucket);
 	/* It is slept for. */
 	CHECK(EVENTUALLY(atomic_load(&other->i_state) != state));
 	CHECK_EQ(tree_stats(&tree).inodes, inodes + 1);

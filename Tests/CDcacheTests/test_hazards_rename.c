@@ -160,19 +160,14 @@ TEST(what_is_moving_seems_stale_at_once, "F4 d_is_stale")
 
 /* ---- H47 ---- */
 
-/* Entries on the chain of (@dir, @name). */
-static unsigned long chain_length(const struct dentry *dir, struct qstr name)
+/* Entries in the bucket of (@dir, @name). */
+static uint64_t bucket_length(const struct dentry *dir, struct qstr name)
 {
-	const struct hlist_bl_node *node;
-	unsigned long length = 0;
-	uint64_t hash;
+	uint64_t length;
 
 	CHECK_EQ(d_hash_name(dir, &name), 0);
-	hash = table_hash(dir, &name);
 	dcache_read_lock();
-	for (node = hlist_bl_first(table_truth(&dir->d_dcache->entries, hash)); node;
-	     node = hlist_bl_next(node))
-		length++;
+	length = test_bucket_length(table_truth(&dir->d_dcache->entries, table_hash(dir, &name)), -1);
 	dcache_read_unlock();
 	return length;
 }
@@ -182,8 +177,8 @@ TEST(a_replace_loop_leaves_nothing, "H47 H50")
 	const struct qstr name = QSTR_INIT(LONG_A, sizeof(LONG_A) - 1);
 	struct dcache_options opts = DCACHE_OPTIONS_INIT;
 	struct dentry *target, *fresh;
-	unsigned long i, n = rounds(), longest = 0;
-	uint64_t bytes = 0, most = 0;
+	unsigned long i, n = rounds();
+	uint64_t bytes = 0, most = 0, longest = 0;
 	struct tree tree;
 
 	opts.hash_buckets = 2;
@@ -197,14 +192,14 @@ TEST(a_replace_loop_leaves_nothing, "H47 H50")
 		dput(target);
 		dput(fresh);
 		if (i % 1000 == 0) {
-			unsigned long length = chain_length(tree.root, name);
+			uint64_t length = bucket_length(tree.root, name);
 
 			dcache_barrier(tree.dc);
 			longest = length > longest ? length : longest;
 			most = tree_stats(&tree).bytes > most ? tree_stats(&tree).bytes : most;
 			if (!i)
 				bytes = most;
-			/* Ever longer chains would take for ever. */
+			/* Ever fuller buckets would take for ever. */
 			if (length > 1)
 				break;
 		}

@@ -81,7 +81,7 @@ SCENARIO(two_find_a_directory_under_a_new_name) = {
  */
 static struct qstr still;
 
-static const struct hlist_bl_head *chain_of(struct qstr *name)
+static const struct bucket *bucket_of(struct qstr *name)
 {
 	MODEL_CHECK(!d_hash_name(world.root, name));
 	return table_truth(&world.dc->entries, table_hash(world.root, name));
@@ -96,10 +96,10 @@ static void setup_neighbour(void)
 
 	world_setup();
 	/* The seed is fixed, and so are the chains. */
-	MODEL_CHECK(chain_of(&dir) != chain_of(&to));
+	MODEL_CHECK(bucket_of(&dir) != bucket_of(&to));
 	for (i = 0; letters[i]; i++) {
 		name = qstr_init(&letters[i], 1);
-		if (chain_of(&name) == chain_of(&dir))
+		if (bucket_of(&name) == bucket_of(&dir))
 			break;
 	}
 	MODEL_CHECK(letters[i]);

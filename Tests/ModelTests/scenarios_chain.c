@@ -1,17 +1,24 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Chains of the entry table: neighbours that come, go and come back while others search.
+ * Chains: neighbours that come, go and come back while others search.
  *
- * world.entry is "n". The others have names that lie on its chain. Who is added is put first.
+ * world.entry is "n". The others have names that lie on its chain; the slots of the bucket are taken. Who is
+ * added is put first.
  */
 #include "world.h"
 
-static struct qstr first, still, third;
+static struct qstr first, still, third, others[BUCKET_SLOTS];
 static struct dentry *front;	/* named @first, before "n" and @still on the chain; referenced */
 
 static void setup_chain(void)
 {
+	unsigned int i;
+
 	world_setup();
+	for (i = 0; i < BUCKET_SLOTS; i++) {
+		others[i] = world_name(NAME("n"), true, 3 + (int)i);
+		dput(world_add(world.root, &others[i], INODE_REGULAR));
+	}
 	first = world_name(NAME("n"), true, 0);
 	still = world_name(NAME("n"), true, 1);
 	third = world_name(NAME("n"), true, 2);
@@ -153,4 +160,65 @@ SCENARIO(an_addition_and_lookups_without_reference) = {
 	.setup = setup_chain,
 	.run = { look_up_in_parallel, look_without_reference, look_without_reference },
 	.finish = finish_chain,
+};
+
+/* ---- two lookups end, one of which is before the other on a chain of the in-lookup table ---- */
+
+#define NR_ASKED (BUCKET_SLOTS + 2)
+
+static struct qstr asked[NR_ASKED];
+static struct dentry *asked_for[NR_ASKED];
+
+static void setup_asked(void)
+{
+	unsigned int i;
+
+	world_setup();
+	for (i = 0; i < NR_ASKED; i++) {
+		asked[i] = world_name(NAME("n"), true, (int)i);
+		asked_for[i] = d_alloc_parallel(world.root, &asked[i], NULL);
+		MODEL_CHECK(!IS_ERR(asked_for[i]) && d_in_lookup(asked_for[i]));
+	}
+}
+
+static void give_up(unsigned int i)
+{
+	d_lookup_done(asked_for[i]);
+	dput(asked_for[i]);
+}
+
+static void answer_the_one_before(void)
+{
+	MODEL_CHECK(!d_add(asked_for[NR_ASKED - 1], NULL));
+	dput(asked_for[NR_ASKED - 1]);
+}
+
+/* Answers of one directory come one after the other: this is none. */
+static void give_up_the_one_behind(void)
+{
+	give_up(NR_ASKED - 2);
+}
+
+static void finish_asked(void)
+{
+	const struct bucket *bucket;
+	unsigned int i;
+
+	MODEL_CHECK(!d_hash_name(world.root, &asked[0]));
+	bucket = table_truth(&world.dc->in_lookup, table_hash(world.root, &asked[0]));
+	MODEL_CHECK(!hlist_bl_first(&bucket->chain));
+	for (i = 0; i < BUCKET_SLOTS; i++) {
+		give_up(i);
+		MODEL_CHECK(!bucket_slot(bucket, i));
+	}
+	world_finish();
+}
+
+SCENARIO(two_of_one_chain_end) = {
+	.covers = "H1 B1",
+	.threads = 2,
+	.unbounded = IN_SECONDS,
+	.setup = setup_asked,
+	.run = { answer_the_one_before, give_up_the_one_behind },
+	.finish = finish_asked,
 };

@@ -11,7 +11,7 @@
 
 static struct qstr names[MANY];
 static struct dentry *entries[MANY];	/* referenced */
-static int nr_names;
+static int nr_names, nr_fillers;
 
 /* The @nth name of a letter whose hash ends in the @bits that are @value. */
 static struct qstr letter(uint32_t bits, uint64_t value, int nth)
@@ -37,12 +37,23 @@ static void add(struct qstr name)
 	nr_names++;
 }
 
+/* Names that come first and take the slots of the bucket whose names' hashes end in 0, so that others lie on
+ * its chain. */
+static void fill_slots(void)
+{
+	for (nr_fillers = 0; nr_fillers < (int)BUCKET_SLOTS; nr_fillers++) {
+		struct qstr name = letter(2, 0, 3 + nr_fillers);
+
+		dput(world_add(world.root, &name, INODE_REGULAR));
+	}
+}
+
 /* The table may have 2^@min to 2^@max buckets from now on, and begins to take on the smallest or the
  * greatest size. */
 static void begin_resize(struct hash_table *table, uint32_t min, uint32_t max, bool grow)
 {
 	_Atomic int64_t *nr = &table->counts[0].nr;
-	int64_t real = nr_names;
+	int64_t real = nr_names + nr_fillers;
 
 	table->min = min;
 	table->max = max;
@@ -53,11 +64,13 @@ static void begin_resize(struct hash_table *table, uint32_t min, uint32_t max, b
 	atomic_store_explicit(nr, real, memory_order_relaxed);
 }
 
-/* Three names on a chain: the outer two go to one of the new buckets, that between to the other. */
+/* Behind slots that are taken, three names on a chain: the outer two go to one of the new buckets, that
+ * between to the other. */
 static void setup_growing(void)
 {
 	world_setup();
 	nr_names = 0;
+	fill_slots();
 	add(letter(2, 0, 0));
 	add(letter(2, 2, 0));
 	add(letter(2, 0, 1));
@@ -287,7 +300,7 @@ SCENARIO(a_move_within_the_bucket_that_is_moved) = {
 static void setup_shrinking(void)
 {
 	world_setup();
-	nr_names = 0;
+	nr_names = nr_fillers = 0;
 	begin_resize(&world.dc->entries, 1, 2, true);
 	tend_twice();
 	add(letter(2, 0, 0));
@@ -380,7 +393,8 @@ static void grow_twice(void)
 static void finish_grown_twice(void)
 {
 	MODEL_CHECK(table_size(&world.dc->entries) == 8);
-	atomic_store_explicit(&world.dc->entries.counts[0].nr, nr_names, memory_order_relaxed);
+	atomic_store_explicit(&world.dc->entries.counts[0].nr, nr_names + nr_fillers,
+			      memory_order_relaxed);
 	finish_names();
 }
 
@@ -396,12 +410,13 @@ SCENARIO(a_lookup_beside_two_resizes) = {
 static void setup_due(void)
 {
 	world_setup();
-	nr_names = 0;
+	nr_names = nr_fillers = 0;
 	add(letter(2, 0, 0));
 	add(letter(2, 2, 0));
 	add(letter(2, 0, 1));
 	world.dc->entries.max = 2;
-	atomic_store_explicit(&world.dc->entries.counts[0].nr, nr_names, memory_order_relaxed);
+	atomic_store_explicit(&world.dc->entries.counts[0].nr, nr_names + nr_fillers,
+			      memory_order_relaxed);
 	atomic_store_explicit(&world.dc->entries.state, TABLE_DUE, memory_order_relaxed);
 }
 
@@ -448,7 +463,8 @@ static void finish_almost_grown(void)
 	while (atomic_load_explicit(&world.dc->entries.state, memory_order_relaxed) != TABLE_REST)
 		tend();
 	MODEL_CHECK(table_size(&world.dc->entries) == 8);
-	atomic_store_explicit(&world.dc->entries.counts[0].nr, nr_names, memory_order_relaxed);
+	atomic_store_explicit(&world.dc->entries.counts[0].nr, nr_names + nr_fillers,
+			      memory_order_relaxed);
 	finish_names();
 }
 
@@ -468,7 +484,7 @@ static struct dentry *begun_entry;
 static void setup_in_lookup(void)
 {
 	world_setup();
-	nr_names = 0;
+	nr_names = nr_fillers = 0;
 	begun = letter(2, 0, 0);
 	asked_for = letter(2, 0, 1);
 	begun_entry = d_alloc_parallel(world.root, &begun, NULL);

@@ -96,19 +96,20 @@ static const struct kind {
 static bool array_name(char *text, size_t size, const char *name, const struct hash_table *table,
 		       const struct block *block, size_t offset)
 {
-	size_t heads = offsetof(struct table_array, heads);
+	size_t buckets = offsetof(struct table_array, buckets);
 
 	if (block->size < sizeof(struct table_array) ||
 	    ((const struct table_array *)(const void *)block->at)->table != table)
 		return false;
-	if (offset < heads)
+	if (offset < buckets)
 		snprintf(text, size, "%s array of %zu +%zu", name,
 			 (size_t)1 << ((const struct table_array *)(const void *)block->at)->log2,
 			 offset);
 	else
-		snprintf(text, size, "%s of %zu [%zu]", name,
+		snprintf(text, size, "%s of %zu [%zu] +%zu", name,
 			 (size_t)1 << ((const struct table_array *)(const void *)block->at)->log2,
-			 (offset - heads) / sizeof(struct hlist_bl_head));
+			 (offset - buckets) / sizeof(struct bucket),
+			 (offset - buckets) % sizeof(struct bucket));
 	return true;
 }
 

@@ -108,15 +108,15 @@ struct qstr world_name(const struct qstr *like, bool same_chain, int nth)
 {
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyz";
 	struct qstr asked = *like, name;
-	const struct hlist_bl_head *chain;
+	const struct bucket *bucket;
 	int i;
 
 	MODEL_CHECK(!d_hash_name(world.root, &asked));
-	chain = table_truth(&world.dc->entries, table_hash(world.root, &asked));
+	bucket = table_truth(&world.dc->entries, table_hash(world.root, &asked));
 	for (i = 0; letters[i]; i++) {
 		name = qstr_init(&letters[i], 1);
 		MODEL_CHECK(!d_hash_name(world.root, &name));
-		if ((table_truth(&world.dc->entries, table_hash(world.root, &name)) == chain) ==
+		if ((table_truth(&world.dc->entries, table_hash(world.root, &name)) == bucket) ==
 			    same_chain &&
 		    letters[i] != *(const char *)like->name && !nth--)
 			return name;

@@ -25,9 +25,10 @@ struct dcache_options {
 	/** sizeof(struct dcache_options) of the program. */
 	size_t size;
 	/** Buckets of the entry table to begin with, and not to fall below; rounded up to a power of
-	 *  two, 2 .. 2^30. 0: 1024. The table grows and shrinks by itself; a bucket takes 8 bytes. */
+	 *  two, 2 .. 2^28. 0: 256. A bucket takes 64 bytes and is for five entries: the table grows when
+	 *  there are more, and shrinks, by itself. */
 	size_t hash_buckets;
-	/** The same for the in-lookup table, at most 2^20, and for the table of iget_locked(). 0: 64. */
+	/** The same for the in-lookup table, at most 2^20, and for the table of iget_locked(). 0: 16. */
 	size_t in_lookup_buckets;
 	/** Limits, see struct dcache_limits: entries, hashed negatives, bytes. 0: none. */
 	size_t max_entries;

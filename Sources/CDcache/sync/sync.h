@@ -251,7 +251,9 @@ static inline void dc_yield(unsigned int attempt)
 	}
 }
 
-/* NULL if there is no memory. @align is a power of two; @size a multiple of it. */
+/* NULL if there is no memory. @align is a power of two; @size a multiple of it. The address has no more than
+ * 48 bits: tables keep something else in the others (bucket.h). Where the kernel gives out longer ones, or
+ * the allocator uses them itself, there is no memory for a cache. */
 static inline void *dc_alloc(size_t size, size_t align)
 {
 	int saved = errno;
@@ -260,6 +262,10 @@ static inline void *dc_alloc(size_t size, size_t align)
 	if (dc_allocation_should_fail())
 		return NULL;
 	p = align > _Alignof(max_align_t) ? aligned_alloc(align, size) : malloc(size);
+	if ((uintptr_t)p >> 48) {
+		free(p);
+		p = NULL;
+	}
 	if (p)
 		dc_count_allocation(1);
 	else
