@@ -13,6 +13,7 @@
 #	make mutants		takes guards out of the core, one at a time: does a test notice?
 #	make mutants-sample	some of them, chosen anew each time
 #	make broken-checkers	breaks the checkers: does a run go red, or a mutant slip through?
+#	make check-hot-paths	instructions and allocations of hits, against committed figures
 #	make fuzz		two million inputs of the fuzzers (Tests/FuzzTests)
 #	make promela		the protocol as a Promela model, checked by spin
 #	make coverage		lines and branches of the core that the C tests reach
@@ -69,7 +70,7 @@ PARALLEL = $(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)
 .PHONY: all run test verify check asan tsan model histories coverage analyze mutants mutants-sample \
 	broken-checkers promela fuzz fuzzers asan-swift tsan-swift warnings format format-check \
 	check-symbols check-probes check-headers check-install check-casefold check-hazards check-swift \
-	check-swift-consumer check-command benchmarks install uninstall deps clean FORCE
+	check-swift-consumer check-command check-hot-paths benchmarks install uninstall deps clean FORCE
 
 all: $(BUILD)/libdcache.so $(BUILD)/libdcache.a
 
@@ -78,12 +79,13 @@ all: $(BUILD)/libdcache.so $(BUILD)/libdcache.a
 # These goals install what is missing; all others only say so.
 INSTALLING := deps run test verify check asan tsan model analyze mutants mutants-sample \
 	broken-checkers promela fuzz fuzzers histories coverage warnings asan-swift tsan-swift \
-	check-swift check-swift-consumer check-command format format-check
+	check-swift check-swift-consumer check-command check-hot-paths format format-check
 deps:
 	@scripts/install-deps $(if $(filter $(INSTALLING),$(MAKECMDGOALS)),,--check) \
 		$(if $(filter format%,$(MAKECMDGOALS)),--format) \
 		$(if $(filter fuzz% test verify,$(MAKECMDGOALS)),--fuzz) \
-		$(if $(filter test verify analyze promela mutants% broken-checkers,$(MAKECMDGOALS)),--prove)
+		$(if $(filter test verify analyze promela mutants% broken-checkers check-hot-paths,\
+			$(MAKECMDGOALS)),--prove)
 
 # ---- one rule set for each way to compile ----
 
@@ -451,6 +453,18 @@ mutants-sample: | deps
 broken-checkers: | deps
 	scripts/broken-checkers -b $(abspath $(BUILD)) -j $(JOBS)
 
+# What a hit costs, in a unit that does not depend on what else the machine does. The script builds.
+check-hot-paths: | deps
+	$(need_swift)
+	$(Q)MAKE='$(MAKE)' SWIFT='$(SWIFT)' scripts/check-hot-paths -o '$(BUILD)'
+
+$(BUILD)/hot-paths/hot_path: $(wildcard Tests/HotPathTests/*.c Tests/HotPathTests/marks/*.c \
+		Tests/HotPathTests/marks/include/*.h) $(BUILD)/libdcache.a
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(release_COMMAND) $(if $(WERROR),-Werror) -ITests/HotPathTests/marks/include $(LDFLAGS) \
+		-o $@ $(filter %.c %.a,$^) $(LIBS)
+
 # docs/verification.md's table, made from the tests themselves.
 check-hazards:
 	scripts/hazard-table --check docs/verification.md
@@ -470,6 +484,7 @@ test: | deps
 	$(MAKE) --no-print-directory mutants-sample
 	$(MAKE) --no-print-directory broken-checkers
 	$(MAKE) --no-print-directory check-hazards
+	$(MAKE) --no-print-directory check-hot-paths
 	$(MAKE) --no-print-directory check-command
 	$(MAKE) --no-print-directory check-swift-consumer
 	$(MAKE) --no-print-directory asan-swift
@@ -525,4 +540,4 @@ format-check: | deps
 	$(SWIFT) format lint --strict $(SWIFT_SOURCES)
 
 clean:
-	rm -rf $(BUILD) .build .build-asan .build-tsan Tests/install/SwiftConsumer/.build
+	rm -rf $(BUILD) .build .build-asan .build-tsan .build-hot-paths Tests/install/SwiftConsumer/.build
