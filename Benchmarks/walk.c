@@ -342,8 +342,8 @@ static void make_tree(const char *where, size_t chains, size_t files, struct pat
 {
 	size_t i;
 
-	BENCH_CHECK((size_t)snprintf(tree_path, sizeof(tree_path), "%s/dcache-bench-walk.XXXXXX", where) <
-		    sizeof(tree_path));
+	BENCH_CHECK((size_t)snprintf(tree_path, sizeof(tree_path), "%s/dcache-bench-walk.XXXXXX",
+				     where) < sizeof(tree_path));
 	if (!mkdtemp(tree_path)) {
 		perror(tree_path);
 		*tree_path = '\0';
