@@ -199,7 +199,7 @@ int main(int argc, char **argv)
 					medians[kind][cache][value] = bench_row_report(
 						&rows[kind][cache][value]);
 			}
-			printf("%-26s dcache / single-flight %.2f\n", row_names[kind][value],
+			printf("%-30s dcache / single-flight %.2f\n", row_names[kind][value],
 			       medians[kind][DCACHE][value] / medians[kind][SINGLE_FLIGHT][value]);
 		}
 	}

@@ -652,14 +652,14 @@ static void report(void)
 
 				medians[subject][t] = r->values ? bench_row_report(r) : 0;
 				if (subject != DCACHE && medians[subject][t] > 0)
-					printf("%-26s dcache / %s %.2f\n", row_names[row],
+					printf("%-30s dcache / %s %.2f\n", row_names[row],
 					       subject_names[subject],
 					       medians[DCACHE][t] / medians[subject][t]);
 			}
 		}
 		for (subject = 0; subject < SUBJECTS; subject++) {
 			if (medians[subject][1] > 0 && medians[subject][3] > 0)
-				printf("%-26s %s: throughput of 32 threads / of 2 %.2f\n",
+				printf("%-30s %s: throughput of 32 threads / of 2 %.2f\n",
 				       row_names[row], subject_names[subject],
 				       medians[subject][1] / medians[subject][3]);
 		}

@@ -63,7 +63,7 @@ static inline double bench_row_median(struct bench_row *row)
 
 static inline void bench_row_heading(const char *what)
 {
-	printf("%-26s %-24s %9s %7s %10s %10s %10s %7s\n", what, "", "entries", "threads", "median",
+	printf("%-30s %-16s %9s %7s %10s %10s %10s %7s\n", what, "", "entries", "threads", "median",
 	       "lowest", "highest", "dropped");
 }
 
@@ -72,7 +72,7 @@ static inline double bench_row_report(struct bench_row *row)
 {
 	double median = bench_row_median(row);
 
-	printf("%-26s %-24s %9" PRIu64 " %7u %10.1f %10.1f %10.1f %7zu\n", row->bench, row->subject,
+	printf("%-30s %-16s %9" PRIu64 " %7u %10.1f %10.1f %10.1f %7zu\n", row->bench, row->subject,
 	       row->entries, row->threads, median, row->values[0], row->values[row->n - 1],
 	       row->dropped);
 	fflush(stdout);

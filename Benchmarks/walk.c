@@ -11,12 +11,12 @@
  * A real tree is made, and the same entries are cached: chains of directories with names of a real tree,
  * and files at each depth that is asked for. The same paths in the same order are walked
  *
- *	dcache		by dcache_walk_rcu()
- *	dcache-ref	by dcache_walk(), its reference given back
- *	dcache-names	component by component by d_lookup_rcu(), which proves less
- *	lfht-walk	component by component in one table of (directory, name) (lfht_table.h)
- *	statx		by statx(2), relative to the tree's root, without links
- *	access		by faccessat(2), so
+ *	walk		by dcache_walk_rcu()
+ *	  lfht-walk	component by component in one table of (directory, name) (lfht_table.h)
+ *	  statx		by statx(2), relative to the tree's root, without links
+ *	walk-ref	by dcache_walk(), its reference given back
+ *	  access	by faccessat(2), so
+ *	walk-names	component by component by d_lookup_rcu(), which proves less
  *
  * and each answer's inode number is checked (but faccessat's, which has none).
  *
@@ -24,8 +24,8 @@
  * and 8, in random order; four files in each directory of a quarter as many chains, so that hardly a
  * directory is where the one before was. A further component's cost is the slope of the least-squares
  * line through the depths of one round; the row is over the rounds' slopes. Fair: the kernel is asked for
- * the least (one number, no synchronisation); it checks permissions and mounts and enters the kernel, which
- * the slopes have not in them. Everything has been walked once before the clock starts. Paths lie in memory
+ * the least (one number, no synchronisation), and entering it is not in the slopes; that it checks permissions
+ * and mounts at each component is. Everything has been walked once before the clock starts. Paths lie in memory
  * in the order in which they are used, and the order of the subjects is another one in each round.
  */
 #define _GNU_SOURCE
@@ -151,14 +151,16 @@ static void kernel_access(const struct path *path)
 	BENCH_CHECK(!faccessat(tree_fd, path->text, F_OK, 0));
 }
 
+/* Each row has dcache's walk and its peers; how the library is used otherwise is a row of its own. */
 static const struct subject {
-	const char *name;
+	const char *row, *name;
 	void (*walk)(const struct path *path);
 } subjects[] = {
-	{ "dcache", walk_rcu },	     { "dcache-ref", walk_ref }, { "dcache-names", walk_names },
-	{ "lfht-walk", walk_table }, { "statx", kernel_statx },	 { "access", kernel_access },
+	{ "walk", "dcache", walk_rcu },		 { "walk", "lfht-walk", walk_table },
+	{ "walk", "statx", kernel_statx },	 { "walk-ref", "dcache", walk_ref },
+	{ "walk-ref", "access", kernel_access }, { "walk-names", "dcache", walk_names },
 };
-enum { DCACHE, DCACHE_REF, DCACHE_NAMES, LFHT, STATX, ACCESS, SUBJECTS };
+enum { DCACHE, LFHT, STATX, DCACHE_REF, ACCESS, DCACHE_NAMES, SUBJECTS };
 
 /* ---- the caches and the tree ---- */
 
@@ -402,26 +404,28 @@ static double slope(const struct path_set *sets, const double *ns, size_t n)
 }
 
 /*
- * All subjects' rounds over all sets. Rows are called "@what-DEPTH" and "@what-slope".
- * @paths: how many distinct ones there are in a set. Prints the ratios that are asked for.
+ * All subjects' rounds over all sets. Rows are called "walk-@what-DEPTH" and "walk-@what-slope".
+ * @paths: how many distinct ones there are in a set.
  */
 static void run(const char *what, uint64_t paths, const struct path_set *sets, size_t nr_sets)
 {
-	static char row_names[MAX_DEPTHS + 1][64];
+	static char row_names[SUBJECTS][MAX_DEPTHS + 1][64];
 	struct bench_row rows[SUBJECTS][MAX_DEPTHS + 1];
 	double medians[SUBJECTS][MAX_DEPTHS + 1];
-	uint32_t order[SUBJECTS];
-	size_t set, round, i;
+	uint32_t order[SUBJECTS], set_order[MAX_DEPTHS];
+	size_t set, round, i, j;
 
-	for (set = 0; set < nr_sets; set++) {
-		snprintf(row_names[set], 64, sets[set].depth ? "%s-%u" : "%s", what,
-			 sets[set].depth);
-	}
-	snprintf(row_names[nr_sets], 64, "%s-slope", what);
 	for (i = 0; i < SUBJECTS; i++) {
-		for (set = 0; set <= nr_sets; set++)
-			bench_row_init(&rows[i][set], row_names[set], subjects[i].name, paths, 1,
-				       rounds);
+		for (set = 0; set <= nr_sets; set++) {
+			char *name = row_names[i][set];
+			int len = snprintf(name, 64, "%s-%s", subjects[i].row, what);
+
+			if (set == nr_sets)
+				snprintf(name + len, 64 - (size_t)len, "-slope");
+			else if (sets[set].depth)
+				snprintf(name + len, 64 - (size_t)len, "-%u", sets[set].depth);
+			bench_row_init(&rows[i][set], name, subjects[i].name, paths, 1, rounds);
+		}
 		/* So that it has been walked before. */
 		for (set = 0; set < nr_sets; set++)
 			measure(&sets[set], &subjects[i], NULL);
@@ -432,9 +436,12 @@ static void run(const char *what, uint64_t paths, const struct path_set *sets, s
 			uint32_t subject = order[i];
 			double ns[MAX_DEPTHS] = { 0 };
 
-			for (set = 0; set < nr_sets; set++) {
+			/* No depth profits from what a certain other one has just read. */
+			bench_order(set_order, nr_sets, &seed);
+			for (j = 0; j < nr_sets; j++) {
 				bool disturbed;
 
+				set = set_order[j];
 				do {
 					disturbed = false;
 					ns[set] = measure(&sets[set], &subjects[subject],
@@ -448,13 +455,12 @@ static void run(const char *what, uint64_t paths, const struct path_set *sets, s
 		}
 	}
 	printf("\n%" PRIu64 " entries, a table for as many; ns a path\n", entries);
-	bench_row_heading(what);
+	bench_row_heading("");
 	for (set = 0; set < nr_sets + (nr_sets > 1); set++) {
 		for (i = 0; i < SUBJECTS; i++)
 			medians[i][set] = bench_row_report(&rows[i][set]);
-		printf("%-26s dcache / statx %.3f, dcache / lfht-walk %.3f, dcache-ref / access "
-		       "%.3f\n",
-		       row_names[set], medians[DCACHE][set] / medians[STATX][set],
+		printf("%-30s dcache / statx %.3f, dcache / lfht-walk %.3f, -ref / access %.3f\n",
+		       row_names[DCACHE][set], medians[DCACHE][set] / medians[STATX][set],
 		       medians[DCACHE][set] / medians[LFHT][set],
 		       medians[DCACHE_REF][set] / medians[ACCESS][set]);
 	}
@@ -470,7 +476,7 @@ static void hot(const char *where)
 	make_tree(where, HOT_CHAINS, 1, sets, HOT_DEPTH);
 	for (i = 0; i < HOT_DEPTH; i++)
 		path_set_order(&sets[i], HOT_TIMES, HOT_PASSES);
-	run("walk-hot", HOT_CHAINS, sets, HOT_DEPTH);
+	run("hot", HOT_CHAINS, sets, HOT_DEPTH);
 	for (i = 0; i < HOT_DEPTH; i++)
 		path_set_free(&sets[i]);
 	caches_end();
@@ -488,7 +494,7 @@ static void cold(const char *where, size_t paths)
 	make_tree(where, paths / COLD_FILES, COLD_FILES, sets, COLD_DEPTH / 2);
 	for (i = 0; i < COLD_DEPTH / 2; i++)
 		path_set_order(&sets[i], 1, 1);
-	run("walk-cold", paths, sets, COLD_DEPTH / 2);
+	run("cold", paths, sets, COLD_DEPTH / 2);
 	for (i = 0; i < COLD_DEPTH / 2; i++)
 		path_set_free(&sets[i]);
 	caches_end();
@@ -542,7 +548,7 @@ static void real_tree(const char *directory)
 	printf("\n%s: %zu paths of %.2f components\n", directory, found.n,
 	       (double)components / (double)found.n);
 	path_set_order(&found, 1, 1);
-	run("walk-tree", found.n, &found, 1);
+	run("tree", found.n, &found, 1);
 	path_set_free(&found);
 	caches_end();
 	close(tree_fd);
