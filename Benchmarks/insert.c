@@ -23,7 +23,8 @@
  * inserted and removed there, in two steps that others can see. Both tables have their size from the start.
  * What is freed in the background is waited for in the clock, for both: nobody puts it off past the end. Each
  * pass has a new cache, in memory that the pass before gave back: the very first one does not count.
- * No round is dropped for a thread's losing its processor: the threads that free take them, too.
+ * Rounds in which a thread did not have its processor are dropped only of the inserts: in the other rows the
+ * threads that free take them, too.
  */
 #define _GNU_SOURCE
 #include "lfht_table.h"
@@ -409,18 +410,20 @@ static const unsigned int thread_numbers[] = { 1, 2, 8, 32 };
 static struct bench_row rows[NR_ROWS][SUBJECTS][THREAD_NUMBERS];
 static bool warming = true;
 
-static void add_value(int row, int subject, double ns, size_t operations)
+/* Return: false: it was no good, and the pass is to be done again. */
+static bool add_value(int row, int subject, double ns, size_t operations, bool disturbed)
 {
 	size_t t = 0;
 
 	while (thread_numbers[t] != threads)
 		t++;
 	if (warming)
-		return;
+		return true;
 	if (!rows[row][subject][t].values)
 		bench_row_init(&rows[row][subject][t], row_names[row], subject_names[subject],
 			       names.n, threads, rounds);
-	bench_row_add(&rows[row][subject][t], bench_per_operation(ns, threads, operations), false);
+	return bench_row_add(&rows[row][subject][t], bench_per_operation(ns, threads, operations),
+			     disturbed);
 }
 
 /* One more step of the clock: all that waits for a grace period is freed. */
@@ -441,33 +444,34 @@ static void all_keys(void)
 	last_key = nr_keys;
 }
 
-static void pass_insert_parallel(int subject)
+static bool pass_insert_parallel(int subject)
 {
-	bool positive = true;
+	bool positive = true, disturbed = false;
+	double ns;
 
 	all_keys();
 	cache_make();
 	cache_make_inodes();
-	add_value(INSERT_PARALLEL, subject,
-		  bench_run(threads, subject == DCACHE ? cache_insert_parallel : cache_insert,
-			    &positive, NULL),
-		  nr_keys);
+	ns = bench_run(threads, subject == DCACHE ? cache_insert_parallel : cache_insert, &positive,
+		       &disturbed);
 	cache_verify(true, 0, false);
 	cache_end();
+	return add_value(INSERT_PARALLEL, subject, ns, nr_keys, disturbed);
 }
 
-static double fill(int subject)
+/* @disturbed: as bench_run()'s. */
+static double fill(int subject, bool *disturbed)
 {
 	bool positive = false;
 	double ns;
 
 	if (subject == LFHT) {
 		table = lfht_make(names.n);
-		ns = bench_run(threads, table_insert_keys, NULL, NULL);
+		ns = bench_run(threads, table_insert_keys, NULL, disturbed);
 		table_verify(0, false);
 	} else {
 		cache_make();
-		ns = bench_run(threads, cache_insert, &positive, NULL);
+		ns = bench_run(threads, cache_insert, &positive, disturbed);
 		cache_verify(false, 0, false);
 	}
 	return ns;
@@ -483,30 +487,37 @@ static void end_filled(int subject, size_t left)
 	cache_end();
 }
 
-static void pass_insert_negative(int subject)
+static bool pass_insert_negative(int subject)
 {
+	bool disturbed = false;
 	double ns;
 
 	all_keys();
-	add_value(INSERT_NEGATIVE, subject, fill(subject), nr_keys);
+	ns = fill(subject, &disturbed);
+	if (!add_value(INSERT_NEGATIVE, subject, ns, nr_keys, disturbed)) {
+		end_filled(subject, nr_keys);
+		return false;
+	}
 	ns = bench_run(threads, subject == LFHT ? table_remove : cache_remove, NULL, NULL);
-	add_value(REMOVE, subject, ns + all_freed(subject), nr_keys);
+	ns += all_freed(subject);
 	end_filled(subject, 0);
+	return add_value(REMOVE, subject, ns, nr_keys, false);
 }
 
-static void pass_insert_remove(int subject)
+static bool pass_insert_remove(int subject)
 {
 	double ns;
 
 	first_key = 0;
 	last_key = nr_keys / 2;
-	fill(subject);
+	fill(subject, NULL);
 	first_key = last_key;
 	last_key = nr_keys;
 	ns = bench_run(threads, subject == LFHT ? table_insert_remove : cache_insert_remove, NULL,
 		       NULL);
-	add_value(INSERT_REMOVE, subject, ns + all_freed(subject), last_key - first_key);
+	ns += all_freed(subject);
 	end_filled(subject, nr_keys / 2);
+	return add_value(INSERT_REMOVE, subject, ns, last_key - first_key, false);
 }
 
 static void rename_all(int subject, int row, const struct rename *rename)
@@ -515,29 +526,30 @@ static void rename_all(int subject, int row, const struct rename *rename)
 	double ns;
 
 	ns = bench_run(threads, subject == LFHT ? table_rename_keys : cache_rename, &how, NULL);
-	add_value(row, subject, ns + all_freed(subject), nr_keys);
+	add_value(row, subject, ns + all_freed(subject), nr_keys, false);
 	if (subject == LFHT)
 		table_verify(rename->to, rename->across);
 	else
 		cache_verify(false, rename->to, rename->across);
 }
 
-static void pass_rename(int subject)
+static bool pass_rename(int subject)
 {
 	all_keys();
-	fill(subject);
+	fill(subject, NULL);
 	rename_all(subject, RENAME_WITHIN, &within);
 	rename_all(subject, RENAME_ACROSS, &across);
 	end_filled(subject, nr_keys);
+	return true;
 }
 
-static void pass_shrink(int subject)
+static bool pass_shrink(int subject)
 {
 	size_t freed;
 	double began;
 
 	all_keys();
-	fill(subject);
+	fill(subject, NULL);
 	began = bench_now_ns();
 	/* Those that were used are spared once. */
 	for (freed = 0; freed < nr_keys;) {
@@ -547,34 +559,35 @@ static void pass_shrink(int subject)
 		freed += more;
 	}
 	began = bench_now_ns() - began;
-	add_value(SHRINK, subject, began + all_freed(subject), freed);
+	began += all_freed(subject);
 	end_filled(subject, 0);
+	return add_value(SHRINK, subject, began, freed, false);
 }
 
 /* The directories are in use, and count. The limit keeps some to spare (counters.h), so it may free more. */
-static void pass_shrink_limit(int subject)
+static bool pass_shrink_limit(int subject)
 {
 	struct dcache_limits limits = { .max_entries = nr_dirs + nr_keys / 2 };
 	uint64_t left;
 	double ns;
 
 	all_keys();
-	fill(subject);
+	fill(subject, NULL);
 	ns = bench_now_ns();
 	BENCH_CHECK(!dcache_set_limits(dc, &limits));
 	ns = bench_now_ns() - ns + all_freed(subject);
 	left = cache_entries();
 	BENCH_CHECK(left <= limits.max_entries && left >= nr_dirs + nr_keys / 4);
-	add_value(SHRINK_LIMIT, subject, ns, nr_dirs + nr_keys - left);
 	end_filled(subject, left - nr_dirs);
+	return add_value(SHRINK_LIMIT, subject, ns, nr_dirs + nr_keys - left, false);
 }
 
-static void pass_teardown(int subject)
+static bool pass_teardown(int subject)
 {
 	double began;
 
 	all_keys();
-	fill(subject);
+	fill(subject, NULL);
 	if (subject == LFHT) {
 		began = bench_now_ns();
 		BENCH_CHECK(lfht_end(table) == nr_keys);
@@ -583,11 +596,11 @@ static void pass_teardown(int subject)
 		began = bench_now_ns();
 		BENCH_CHECK(!dcache_destroy(dc));
 	}
-	add_value(TEARDOWN, subject, bench_now_ns() - began, nr_keys);
+	return add_value(TEARDOWN, subject, bench_now_ns() - began, nr_keys, false);
 }
 
 static const struct pass {
-	void (*run)(int subject);
+	bool (*run)(int subject);
 	int rows[2];
 	int subjects[2];
 	unsigned int threads[3];
@@ -630,9 +643,11 @@ static void one_round(void)
 		int subject = pass->subjects[order[i] % 2];
 
 		threads = pass->threads[order[i] / 2 % 3];
-		if (subject >= 0 && threads &&
-		    (is_wanted(pass->rows[0]) || is_wanted(pass->rows[1])))
-			pass->run(subject);
+		if (subject < 0 || !threads ||
+		    !(is_wanted(pass->rows[0]) || is_wanted(pass->rows[1])))
+			continue;
+		while (!pass->run(subject))
+			;
 	}
 }
 

@@ -152,7 +152,6 @@ static inline size_t lfht_end(struct cds_lfht *table)
 	struct lfht_entry *entry;
 	size_t n = 0;
 
-	urcu_bp_barrier();
 	urcu_bp_read_lock();
 	/* The iterator knows the next node before this one goes. */
 	cds_lfht_for_each_entry(table, &iter, entry, node)

@@ -57,7 +57,7 @@ static inline bool bench_row_add(struct bench_row *row, double value, bool distu
 
 static inline double bench_row_median(struct bench_row *row)
 {
-	BENCH_CHECK(row->n);
+	BENCH_CHECK(row->n == row->rounds);
 	return bench_median(row->values, row->n);
 }
 
