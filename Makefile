@@ -184,7 +184,8 @@ benchmarks: $(patsubst Benchmarks/%.c,$(BUILD)/benchmarks/%,$(wildcard Benchmark
 $(BUILD)/benchmarks/%: Benchmarks/%.c $(BUILD)/libdcache.a $(wildcard Benchmarks/*.h)
 	$(call say,CC,$@)
 	@mkdir -p $(@D)
-	$(Q)$(release_COMMAND) $(if $(WERROR),-Werror) $(LDFLAGS) -o $@ $< $(BUILD)/libdcache.a $(LIBS)
+	$(Q)$(release_COMMAND) $(if $(WERROR),-Werror) $(LDFLAGS) -o $@ $< $(BUILD)/libdcache.a \
+		-Wl,--as-needed -lurcu-cds $(LIBS)
 
 # ---- tests ----
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The slow store of cold.c, and what a cache in front of it is asked for. */
+/* The slow store of cold.c and errors.c, and what a cache in front of it is asked for. */
 #ifndef DCACHE_COLD_H
 #define DCACHE_COLD_H
 
@@ -28,6 +28,7 @@ enum fate {
 static struct {
 	size_t names, dirs;
 	double delay_ns;
+	bool broken; /* every call fails */
 	char (*name)[NAME_SIZE];
 	_Atomic uint32_t *version, *known, *calls, *in_flight;
 	_Atomic uint8_t *answered;
@@ -83,6 +84,7 @@ static inline int store_ask(size_t i, uint64_t *answer)
 {
 	bool fails = !atomic_fetch_add(&store.calls[i], 1) && store_fate(i) == FAILS;
 
+	fails |= store.broken;
 	*answer = store_truth(i, atomic_load(&store.version[i]));
 	atomic_fetch_add(&store.in_flight[i], 1);
 	store_sleep();

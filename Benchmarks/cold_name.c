@@ -5,7 +5,8 @@
  * All but one thread wait for the lookup of one; the time is from just before the owner ends it
  * until the last waiter runs again. Beside it, in the same rounds, a bare broadcast: the same
  * threads sleep on one futex, which is changed and woken once. The ratio of the medians is what
- * sharing an answer costs over the least that waking so many threads can cost.
+ * sharing an answer costs over the least that waking so many threads can cost. Row "cold-name-last" of the
+ * results (report.h).
  */
 #include <linux/futex.h>
 #include <pthread.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "bench.h"
+#include "report.h"
 
 #define ROUNDS 60
 
@@ -97,6 +99,14 @@ static double one_round(int round, uint32_t waiters, struct dcache *dc)
 	return (double)atomic_load(&last_ns) - began;
 }
 
+/* @ns: sorted. */
+static void report(const char *subject, uint32_t threads, const double *ns)
+{
+	bench_report(&(struct bench_result){ "cold-name-last", subject, "us", 1, threads, ROUNDS,
+					     ns[ROUNDS / 2] / 1e3, ns[0] / 1e3,
+					     ns[ROUNDS - 1] / 1e3 });
+}
+
 static void run(uint32_t threads)
 {
 	uint32_t waiters = threads - 1, i;
@@ -123,6 +133,8 @@ static void run(uint32_t threads)
 
 		printf("%8u %12.1f %12.1f %12.1f %12.1f %8.2f\n", threads, a / 1e3,
 		       lookup[ROUNDS * 9 / 10] / 1e3, b / 1e3, futex[ROUNDS * 9 / 10] / 1e3, a / b);
+		report("dcache", threads, lookup);
+		report("futex", threads, futex);
 	}
 	dput(root);
 	BENCH_CHECK(!dcache_destroy(dc));

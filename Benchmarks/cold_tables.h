@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What programs have instead of a directory cache, for cold.c: written as it usually is, and as well
- * as that can be.
+ * What programs have instead of a directory cache, for cold.c and errors.c: written as it usually is,
+ * and as well as that can be.
  *
  *  - A hash table for each directory and a mutex around it, held while the backend is asked: never
  *    wrong, one call at a time for each directory, and hits wait for it.

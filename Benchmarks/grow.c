@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a growing table does to those who look up meanwhile: grow [ENTRIES]
+ * What a growing table does to those who look up meanwhile: grow [ENTRIES] [ROUNDS]
  *
  * One thread inserts ENTRIES entries, from a thousand on; another times each of its hits on that
  * thousand. Three times: nobody inserts; into a table that has had its size from the start; into one
  * that grows. What the last row has more than the second is the growing's; a thread that is
- * descheduled shows in all of them.
+ * descheduled shows in all of them. So ROUNDS times (5), in an order of their own each time; medians over the
+ * rounds, but the maxima, which are the highest. In the results (report.h) the row is "grow-p99.99", and the
+ * inserts' "grow-insert": "dcache" grows, "sized" has had its size, "idle" has nobody who inserts.
  */
-#include "bench.h"
-
-#include <pthread.h>
-#include <stdatomic.h>
-#include <unistd.h>
+#define _GNU_SOURCE
+#include "rounds.h"
 
 #define STILL 1000
 
@@ -95,15 +94,34 @@ static void *look_up(void *arg)
 	return NULL;
 }
 
-static void row(const char *what, size_t buckets, bool inserts)
+static const struct row {
+	const char *what, *subject;
+	bool inserts, sized;
+} rows[] = {
+	{ "hits, nobody inserts", "idle", false, false },
+	{ "hits, a table of that size", "sized", true, true },
+	{ "hits, a table that grows", "dcache", true, false },
+};
+#define ROWS (sizeof(rows) / sizeof(rows[0]))
+
+enum { P50, P99, P9999, INSERT, VALUES };
+static const char *const value_names[VALUES] = { "grow-p50", "grow-p99", "grow-p99.99",
+						 "grow-insert" };
+
+static struct bench_row values[ROWS][VALUES];
+static double most[ROWS], insert_most[ROWS];
+static uint64_t resizes[ROWS];
+
+static void measure(size_t number)
 {
+	const struct row *row = &rows[number];
 	struct dcache_options opts = DCACHE_OPTIONS_INIT;
 	struct dcache_stats stats;
 	double began, last, now, took;
 	pthread_t thread;
 	size_t i;
 
-	opts.hash_buckets = buckets;
+	opts.hash_buckets = row->sized ? entries : 0;
 	BENCH_CHECK(!dcache_create(&opts, &dc));
 	root = d_make_root(new_inode(dc, 1, INODE_DIRECTORY, NULL, NULL));
 	BENCH_CHECK(!IS_ERR(root));
@@ -114,7 +132,7 @@ static void row(const char *what, size_t buckets, bool inserts)
 	atomic_store(&stop, false);
 	BENCH_CHECK(!pthread_create(&thread, NULL, look_up, NULL));
 	began = last = bench_now_ns();
-	if (inserts) {
+	if (row->inserts) {
 		for (i = 0; i < entries; i++) {
 			add("n", i);
 			now = bench_now_ns();
@@ -130,23 +148,53 @@ static void row(const char *what, size_t buckets, bool inserts)
 	atomic_store(&stop, true);
 	pthread_join(thread, NULL);
 	dcache_get_stats(dc, &stats);
-	printf("%-34s %7.0f %7.0f %9.0f %10.1f %9.0f %10.1f %8llu\n", what, percentile(0.5),
-	       percentile(0.99), percentile(0.9999), longest / 1e3,
-	       inserts ? took / (double)entries : 0, insert_longest / 1e3,
-	       (unsigned long long)stats.resizes);
+	bench_row_add(&values[number][P50], percentile(0.5), false);
+	bench_row_add(&values[number][P99], percentile(0.99), false);
+	bench_row_add(&values[number][P9999], percentile(0.9999), false);
+	bench_row_add(&values[number][INSERT], row->inserts ? took / (double)entries : 0, false);
+	most[number] = longest > most[number] ? longest : most[number];
+	if (insert_longest > insert_most[number])
+		insert_most[number] = insert_longest;
+	resizes[number] = stats.resizes;
 	dput(root);
 	BENCH_CHECK(!dcache_destroy(dc));
 }
 
 int main(int argc, char **argv)
 {
-	entries = argc > 1 ? strtoul(argv[1], NULL, 0) : 4000000;
-	BENCH_CHECK(entries && entries < (size_t)1 << 30);
-	printf("%zu entries inserted beside lookups of %d\n", entries, STILL);
+	size_t rounds, round, i;
+	uint32_t order[ROWS];
+	uint64_t seed = 88172645463325252u;
+	int value;
+
+	entries = bench_number(argc > 1 ? argv[1] : "4000000", 1, ((size_t)1 << 30) - 1);
+	rounds = bench_number(argc > 2 ? argv[2] : "5", 1, BENCH_MAX_ROUNDS);
+	for (i = 0; i < ROWS; i++) {
+		for (value = 0; value < VALUES; value++)
+			bench_row_init(&values[i][value], value_names[value], rows[i].subject,
+				       entries, 2, rounds);
+	}
+	for (round = 0; round < rounds; round++) {
+		bench_order(order, ROWS, &seed);
+		for (i = 0; i < ROWS; i++)
+			measure(order[i]);
+	}
+	printf("%zu entries inserted beside lookups of %d, %zu rounds\n", entries, STILL, rounds);
 	printf("%-34s %7s %7s %9s %10s %9s %10s %8s\n", "", "p50 ns", "p99", "p99.99", "max us",
 	       "insert ns", "max us", "resizes");
-	row("hits, nobody inserts", 0, false);
-	row("hits, a table of that size", entries, true);
-	row("hits, a table that grows", 0, true);
+	for (i = 0; i < ROWS; i++) {
+		printf("%-34s %7.0f %7.0f %9.0f %10.1f %9.0f %10.1f %8llu\n", rows[i].what,
+		       bench_row_median(&values[i][P50]), bench_row_median(&values[i][P99]),
+		       bench_row_median(&values[i][P9999]), most[i] / 1e3,
+		       bench_row_median(&values[i][INSERT]), insert_most[i] / 1e3,
+		       (unsigned long long)resizes[i]);
+	}
+	bench_row_heading("ns");
+	for (value = 0; value < VALUES; value++) {
+		for (i = 0; i < ROWS; i++) {
+			if (value != INSERT || rows[i].inserts)
+				bench_row_report(&values[i][value]);
+		}
+	}
 	return 0;
 }
