@@ -17,6 +17,7 @@
 #	make promela		the protocol as a Promela model, checked by spin
 #	make coverage		lines and branches of the core that the C tests reach
 #	make benchmarks		the C benchmark programs, in build/benchmarks
+#	make check-bench	are the suite's subjects tables?
 #	make format		lay the sources out; format-check: only say whether they are
 #	make install, uninstall	DESTDIR= PREFIX=/usr/local LIBDIR= INCLUDEDIR=
 #	make deps		what must be installed first; run, test and all checks do it themselves
@@ -69,7 +70,7 @@ PARALLEL = $(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)
 .PHONY: all run test verify check asan tsan model histories coverage analyze mutants mutants-sample \
 	broken-checkers promela fuzz fuzzers asan-swift tsan-swift warnings format format-check \
 	check-symbols check-probes check-headers check-install check-casefold check-hazards check-swift \
-	check-swift-consumer check-command benchmarks install uninstall deps clean FORCE
+	check-swift-consumer check-command benchmarks check-bench install uninstall deps clean FORCE
 
 all: $(BUILD)/libdcache.so $(BUILD)/libdcache.a
 
@@ -78,10 +79,11 @@ all: $(BUILD)/libdcache.so $(BUILD)/libdcache.a
 # These goals install what is missing; all others only say so.
 INSTALLING := deps run test verify check asan tsan model analyze mutants mutants-sample \
 	broken-checkers promela fuzz fuzzers histories coverage warnings asan-swift tsan-swift \
-	check-swift check-swift-consumer check-command format format-check
+	check-swift check-swift-consumer check-command format format-check check-bench
 deps:
 	@scripts/install-deps $(if $(filter $(INSTALLING),$(MAKECMDGOALS)),,--check) \
 		$(if $(filter format%,$(MAKECMDGOALS)),--format) \
+		$(if $(filter check-bench,$(MAKECMDGOALS)),--bench) \
 		$(if $(filter fuzz% test verify,$(MAKECMDGOALS)),--fuzz) \
 		$(if $(filter test verify analyze promela mutants% broken-checkers,$(MAKECMDGOALS)),--prove)
 
@@ -184,9 +186,47 @@ $(BUILD)/benchmarks/%: Benchmarks/%.c $(BUILD)/libdcache.a $(wildcard Benchmarks
 	@mkdir -p $(@D)
 	$(Q)$(release_COMMAND) $(if $(WERROR),-Werror) $(LDFLAGS) -o $@ $< $(BUILD)/libdcache.a $(LIBS)
 
+# The suite: this library's C interface and its peers, each behind Benchmarks/suite/table.h. The peers are
+# installed for these goals alone.
+SUITE := $(BUILD)/bench/suite
+SUITE_HEADERS := $(HEADERS) Benchmarks/report.h $(wildcard Benchmarks/suite/*.h Benchmarks/suite/*.hh)
+SUITE_OBJECTS := $(patsubst Benchmarks/suite/%,$(BUILD)/bench/%.o,$(wildcard Benchmarks/suite/*.c \
+	Benchmarks/suite/*.cc))
+SUITE_LIBS = -lurcu-cds -lck $(shell pkg-config --libs tbb absl_flat_hash_map absl_synchronization) -lm
+
+SUITE_CC = $(CC) -std=gnu11 $(CFLAGS) -pthread $(WARNINGS) -Iinclude
+SUITE_CXX = $(CXX) -std=c++20 $(CFLAGS) -pthread -Wall -Wextra -Wshadow -Iinclude
+
+$(BUILD)/bench/%.c.o: Benchmarks/suite/%.c $(BUILD)/bench/command Makefile $(SUITE_HEADERS) | deps
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(SUITE_CC) $(if $(WERROR),-Werror) -c -o $@ $<
+
+$(BUILD)/bench/%.cc.o: Benchmarks/suite/%.cc $(BUILD)/bench/command Makefile $(SUITE_HEADERS) | deps
+	$(call say,CXX,$@)
+	@mkdir -p $(@D)
+	$(Q)$(SUITE_CXX) $(if $(WERROR),-Werror) -c -o $@ $<
+
+$(BUILD)/bench/command: FORCE
+	@mkdir -p $(@D)
+	@echo '$(SUITE_CC) $(SUITE_CXX)' | cmp -s - $@ || echo '$(SUITE_CC) $(SUITE_CXX)' >$@
+
+$(SUITE): $(SUITE_OBJECTS) $(BUILD)/libdcache.a
+	$(call say,LINK,$@)
+	$(Q)$(CXX) $(CFLAGS) -pthread $(LDFLAGS) -o $@ $^ $(SUITE_LIBS) $(LIBS)
+
+# Names of a real tree.
+BENCH_TREE ?= /usr
+$(BUILD)/bench/names:
+	@mkdir -p $(@D)
+	$(Q)find '$(BENCH_TREE)' -xdev >$@ || test -s $@
+
+check-bench: $(SUITE)
+	$(Q)$< --check
+
 # ---- tests ----
 
-check asan tsan warnings benchmarks histories: WERROR := 1
+check asan tsan warnings benchmarks histories check-bench: WERROR := 1
 
 check: $(BUILD)/checked/cdcache-tests $(BUILD)/release/cdcache-tests check-casefold \
 		check-symbols check-probes check-headers check-install
@@ -511,7 +551,7 @@ verify: | deps
 # ---- layout ----
 
 C_SOURCES = $(HEADERS) $(shell find Sources Tests Benchmarks -name '.build*' -prune -o \
-	-name '*.[ch]' -type f -print)
+	'(' -name '*.[ch]' -o -name '*.cc' -o -name '*.hh' ')' -type f -print)
 SWIFT_SOURCES = Package.swift $(shell find Sources Tests -name '.build*' -prune -o \
 	-name '*.swift' -print | grep -v Tests/CompileFail/)
 
