@@ -18,23 +18,24 @@
  * insertions and removals in turn, of a fourth of the files, half of which is there; insert, remove: these
  * updates alone, in blocks; insert-negative: of names known not to exist.
  *
- * ns is processor time an operation: the wall clock's time, times the processors that the threads can have,
- * min(threads, processors), divided by the operations of all threads in that time; for insert and remove,
- * each thread's own time in its blocks of these. Millions of operations a second, beside it, are of all
- * threads. What ends in -cpu is the time that all threads of the process
- * have run, those too that free what was removed, until it is freed (update: insert and remove). fill is the
- * insertion of all files, by one thread; memory, the bytes an entry that this takes, of what the process has
- * touched (objects, an inode's here, excluded); destroy, the end, for an entry (with the inodes, which end
- * then). These three are taken once.
+ * ns is processor time an operation: the wall clock's time, times the processors that the threads can
+ * have, min(threads, processors), divided by the operations of all threads in that time. Of insert and
+ * remove, which one run gives, each has the share of it that its blocks have taken. Millions of
+ * operations a second, beside it, are of all threads. What ends in -cpu is the time that all threads of
+ * the process have run, those too that free what was removed, until it is freed (update: insert and
+ * remove). fill is the insertion of all files, by one thread; memory, the bytes an entry that this takes,
+ * of what the process has touched (objects, an inode's here, excluded); destroy, the end, for an entry
+ * (with the inodes, which end then). These three are taken once.
  *
- * Why it is fair. All subjects are called through the same pointers, hash with the same kind of function, take memory from malloc(), and have room
- * for all entries from the start. Each has a process of its own, and only one runs at a time; rounds of all
- * are interleaved, in a random order each time, and the same row begins at the same places for all. Of more
- * than two million entries, one subject is there at a time, and its rounds follow each other. No answer goes
- * unchecked, and a wrong one ends the run with status 1. A round in which a thread waited for a processor,
- * for more than 2 % of the time, that others than its own process had, is dropped and made again, but no
- * more than twice as many as are asked for; if not one is undisturbed the disturbed ones are shown, with 0
- * rounds. (Only where there is a processor for each thread.)
+ * Why it is fair. All subjects are called through the same pointers, hash with the same kind of function,
+ * take memory from malloc(), and have room for all entries from the start. Each has a process of its own,
+ * and only one runs at a time; rounds of all are interleaved, in a random order each time, and the same
+ * row begins at the same places for all. Of more than two million entries, one subject is there at a
+ * time, and its rounds follow each other. No answer goes unchecked, and a wrong one ends the run with
+ * status 1. A round in which a thread waited for a processor, for more than 2 % of the time, that others
+ * than its own process had, is dropped and made again, but no more than twice as many as are asked for;
+ * if not one is undisturbed the disturbed ones are shown, with 0 rounds. (Only where there is a processor
+ * for each thread.)
  *
  * load is no table: a chain of loads, one line in each 128 bytes for every entry. A lookup that begins when
  * the last one has ended, in a table larger than the caches, can hardly cost less than one of these.

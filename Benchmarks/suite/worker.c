@@ -43,6 +43,16 @@ struct stream {
 	char *names;
 };
 
+/*
+ * The names that one thread inserts and removes: as many of them as are not there, from @absent on, were
+ * removed, and from @moved on the others will be; both go round.
+ */
+struct churn {
+	const struct op *ops;
+	size_t n, absent, moved;
+	bool removes; /* what the next update of a row of both is */
+};
+
 struct worker {
 	const struct table_ops *ops;
 	const struct tree *tree;
@@ -51,6 +61,9 @@ struct worker {
 	uintptr_t *dirs;   /* handles; at [tree->n] the root's */
 	bool *churned;	   /* removed and inserted at times */
 	struct stream all, miss, zipf, churn;
+	struct churn *parts; /* of the last row of updates, if nothing has been put back since */
+	int parts_row;
+	unsigned int nr_parts;
 	char *memory; /* of the row of loads */
 };
 
@@ -62,14 +75,10 @@ struct round;
 struct runner {
 	struct round *round;
 	pthread_t thread;
-	size_t at;		      /* in the stream */
-	const struct op *churn;	      /* its own part of them: [0, absent) .. */
-	size_t churns, absent, moved; /* .. are there, and .. [churns) not, turned by moved */
-	size_t block;
-	bool removes;	      /* what its next update is */
+	size_t at; /* in the stream */
+	struct churn churn;
 	uint64_t done, total; /* operations measured, and all */
 	double insert_ns, remove_ns;
-	uint64_t inserts;
 	double wall_ns, cpu_ns, queued_ns;
 	uint64_t preempted;
 	uintptr_t wrong; /* anything but 0: a wrong answer */
@@ -405,21 +414,28 @@ static void batch_dependent(struct runner *r)
 	r->done += BATCH;
 }
 
-static void insert(struct runner *r, size_t which)
+static inline size_t next_of(const struct churn *c, size_t at)
+{
+	return at + 1 == c->n ? 0 : at + 1;
+}
+
+static inline void insert_next(struct runner *r)
 {
 	const struct worker *w = r->round->worker;
-	const struct op *op = &r->churn[which];
+	const struct op *op = &r->churn.ops[r->churn.absent];
 	uintptr_t value = r->round->negative ? TABLE_NEGATIVE : op->value;
 
 	r->wrong |= w->ops->insert(w->table, op->dir, op->name, op->len, value) != 0;
+	r->churn.absent = next_of(&r->churn, r->churn.absent);
 }
 
-static void withdraw(struct runner *r, size_t which)
+static inline void remove_next(struct runner *r)
 {
 	const struct worker *w = r->round->worker;
-	const struct op *op = &r->churn[which];
+	const struct op *op = &r->churn.ops[r->churn.moved];
 
 	r->wrong |= w->ops->remove(w->table, op->dir, op->name, op->len) != 0;
+	r->churn.moved = next_of(&r->churn, r->churn.moved);
 }
 
 /*
@@ -437,16 +453,11 @@ static void batch_mixed(struct runner *r)
 		const struct op *op = &s->ops[r->at];
 
 		if (op->dice < r->round->update_dice) {
-			if (r->removes) {
-				withdraw(r, r->moved);
-				if (++r->moved == r->churns)
-					r->moved = 0;
-			} else {
-				insert(r, r->absent);
-				if (++r->absent == r->churns)
-					r->absent = 0;
-			}
-			r->removes = !r->removes;
+			if (r->churn.removes)
+				remove_next(r);
+			else
+				insert_next(r);
+			r->churn.removes = !r->churn.removes;
 		} else {
 			uintptr_t found = ask(w, op);
 
@@ -461,24 +472,17 @@ static void batch_mixed(struct runner *r)
 /* The same updates in blocks: insertions, then as many removals. */
 static void batch_updates(struct runner *r)
 {
+	size_t block = r->churn.n / 2 < BLOCK_MOST ? r->churn.n / 2 : BLOCK_MOST, i;
 	double began = now_ns(), between;
-	size_t i;
 
-	for (i = 0; i < r->block; i++) {
-		insert(r, r->absent);
-		if (++r->absent == r->churns)
-			r->absent = 0;
-	}
+	for (i = 0; i < block; i++)
+		insert_next(r);
 	between = now_ns();
-	for (i = 0; i < r->block; i++) {
-		withdraw(r, r->moved);
-		if (++r->moved == r->churns)
-			r->moved = 0;
-	}
+	for (i = 0; i < block; i++)
+		remove_next(r);
 	r->insert_ns += between - began;
 	r->remove_ns += now_ns() - between;
-	r->inserts += r->block;
-	r->done += 2 * r->block;
+	r->done += 2 * block;
 }
 
 /* A chain through one line of each place for an entry. */
@@ -527,7 +531,7 @@ static void *runner_main(void *argument)
 	while (atomic_load_explicit(&round->phase, memory_order_relaxed) == WARMING)
 		round->batch(r);
 	r->total = r->done;
-	r->done = r->inserts = 0;
+	r->done = 0;
 	r->insert_ns = r->remove_ns = 0;
 	r->preempted = preemptions();
 	r->queued_ns = queued_ns();
@@ -556,34 +560,14 @@ static void sleep_ms(double ms)
 		continue;
 }
 
-/* Every thread its part of what comes and goes; the second half of it is removed. */
-static void churn_begin(struct worker *w, struct runner *runners, unsigned int threads)
-{
-	size_t share = w->churn.n / threads, i;
-	unsigned int thread;
-
-	if (share < 2) {
-		fprintf(stderr, "suite: too few entries for updates by %u threads\n", threads);
-		exit(1);
-	}
-	for (thread = 0; thread < threads; thread++) {
-		struct runner *r = &runners[thread];
-
-		r->churn = w->churn.ops + thread * share;
-		r->churns = share;
-		r->absent = share / 2;
-		r->block = share / 2 < BLOCK_MOST ? share / 2 : BLOCK_MOST;
-		for (i = share / 2; i < share; i++)
-			withdraw(r, i);
-		TABLE_CHECK(!r->wrong);
-	}
-	w->ops->settle(w->table);
-}
-
+/* All that comes and goes is there again. */
 static void churn_end(struct worker *w)
 {
+	const struct table_ops *ops = w->ops;
 	size_t i;
 
+	if (!w->parts)
+		return;
 	for (i = 0; i < w->churn.n; i++) {
 		const struct op *op = &w->churn.ops[i];
 		uintptr_t found = ask(w, op);
@@ -591,12 +575,40 @@ static void churn_end(struct worker *w)
 		/* Negative ones take the place of what was there. */
 		if (found && found != op->value) {
 			TABLE_CHECK(found == TABLE_NEGATIVE);
-			TABLE_CHECK(!w->ops->remove(w->table, op->dir, op->name, op->len));
+			TABLE_CHECK(!ops->remove(w->table, op->dir, op->name, op->len));
 			found = 0;
 		}
 		if (!found)
-			TABLE_CHECK(
-				!w->ops->insert(w->table, op->dir, op->name, op->len, op->value));
+			TABLE_CHECK(!ops->insert(w->table, op->dir, op->name, op->len, op->value));
+	}
+	ops->settle(w->table);
+	free(w->parts);
+	w->parts = NULL;
+}
+
+/* Each thread gets its part of what comes and goes, and the second half of it is removed; unless the round
+ * before was one of the same kind, which has left all so. */
+static void churn_begin(struct worker *w, int row, unsigned int threads)
+{
+	size_t share = w->churn.n / threads, i;
+	unsigned int part;
+
+	if (w->parts && w->parts_row == row && w->nr_parts == threads)
+		return;
+	churn_end(w);
+	if (share < 2) {
+		fprintf(stderr, "suite: too few entries for updates by %u threads\n", threads);
+		exit(1);
+	}
+	w->parts = suite_array(threads, sizeof(*w->parts));
+	w->parts_row = row;
+	w->nr_parts = threads;
+	for (part = 0; part < threads; part++) {
+		const struct op *ops = w->churn.ops + part * share;
+
+		w->parts[part] = (struct churn){ .ops = ops, .n = share, .absent = share / 2 };
+		for (i = share / 2; i < share; i++)
+			TABLE_CHECK(!w->ops->remove(w->table, ops[i].dir, ops[i].name, ops[i].len));
 	}
 	w->ops->settle(w->table);
 }
@@ -620,59 +632,65 @@ static int was_disturbed(const struct runner *runners, unsigned int threads, dou
 	return preempted && queued > 0.02 * wall;
 }
 
+/* Return: is it a row of updates? */
+static bool round_choose(struct round *round, int row)
+{
+	struct worker *w = round->worker;
+
+	round->stream = &w->all;
+	round->batch = batch_hit;
+	switch (row) {
+	case ROW_MISS:
+		round->stream = &w->miss;
+		break;
+	case ROW_DEPENDENT:
+		round->batch = w->memory ? batch_load : batch_dependent;
+		break;
+	case ROW_HIT_ZIPF:
+		round->stream = &w->zipf;
+		break;
+	case ROW_95_5:
+		round->batch = batch_mixed;
+		round->update_dice = 65536 * 5 / 100;
+		return true;
+	case ROW_50_50:
+		round->batch = batch_mixed;
+		round->update_dice = 65536 / 2;
+		return true;
+	case ROW_INSERT:
+	case ROW_INSERT_NEGATIVE:
+		round->batch = batch_updates;
+		round->negative = row == ROW_INSERT_NEGATIVE;
+		return true;
+	}
+	return false;
+}
+
 static void run_round(struct worker *w, const struct worker_order *order,
 		      struct worker_answer *answer)
 {
+	static const int cpu_rows[ROWS] = {
+		[ROW_95_5] = ROW_95_5_CPU, [ROW_50_50] = ROW_50_50_CPU, [ROW_INSERT] = ROW_UPDATE_CPU
+	};
 	unsigned int threads = order->threads, cores = processors(), thread;
 	double running = threads < cores ? threads : cores;
+	struct round round = { .worker = w };
+	bool updates = round_choose(&round, order->row);
+	double began, cpu_began, cpu_measured, wall, ns, insert_ns = 0, remove_ns = 0;
+	uint64_t done = 0, total = 0, seed = order->seed;
 	struct runner *runners;
-	struct round round = { .worker = w, .stream = &w->all, .batch = batch_hit };
-	bool updates = true;
-	double began, cpu_began, cpu_measured, cpu_end, wall, insert_ns = 0, remove_ns = 0;
-	uint64_t done = 0, total = 0, inserts = 0, seed = order->seed;
 
-	switch (order->row) {
-	case ROW_MISS:
-		round.stream = &w->miss;
-		updates = false;
-		break;
-	case ROW_DEPENDENT:
-		round.batch = batch_dependent;
-		updates = false;
-		break;
-	case ROW_HIT_ZIPF:
-		round.stream = &w->zipf;
-		updates = false;
-		break;
-	case ROW_95_5:
-		round.batch = batch_mixed;
-		round.update_dice = 65536 * 5 / 100;
-		break;
-	case ROW_50_50:
-		round.batch = batch_mixed;
-		round.update_dice = 65536 / 2;
-		break;
-	case ROW_INSERT_NEGATIVE:
-		round.negative = true;
-		/* fallthrough */
-	case ROW_INSERT:
-		round.batch = batch_updates;
-		break;
-	default:
-		updates = false;
-	}
+	if (updates)
+		churn_begin(w, order->row, threads);
+	else
+		churn_end(w);
 	TABLE_CHECK(!posix_memalign((void **)&runners, 128, threads * sizeof(*runners)));
 	memset(runners, 0, threads * sizeof(*runners));
 	for (thread = 0; thread < threads; thread++) {
 		runners[thread].round = &round;
-		runners[thread].at = suite_below(&seed, round.stream->n);
-	}
-	if (w->memory) {
-		round.batch = batch_load;
-		for (thread = 0; thread < threads; thread++)
-			runners[thread].at = suite_below(&seed, w->tree->n);
-	} else if (updates) {
-		churn_begin(w, runners, threads);
+		runners[thread].at = suite_below(&seed, w->memory ? w->tree->n : round.stream->n);
+		if (updates)
+			runners[thread].churn = w->parts[thread];
 	}
 	pthread_barrier_init(&round.ready, NULL, threads + 1);
 	cpu_began = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
@@ -697,37 +715,34 @@ static void run_round(struct worker *w, const struct worker_order *order,
 				row_names[order->row]);
 			exit(1);
 		}
+		if (updates)
+			w->parts[thread] = r->churn;
 		done += r->done;
 		total += r->total;
 		insert_ns += r->insert_ns;
 		remove_ns += r->remove_ns;
-		inserts += r->inserts;
 	}
-	answer->disturbed = was_disturbed(runners, threads, cpu_measured);
-	pthread_barrier_destroy(&round.ready);
-	if (updates && !w->memory) {
+	if (updates)
 		w->ops->settle(w->table);
-		cpu_end = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu_began;
-		churn_end(w);
-		if (order->row == ROW_95_5)
-			answer->value[ROW_95_5_CPU] = cpu_end / (double)total;
-		else if (order->row == ROW_50_50)
-			answer->value[ROW_50_50_CPU] = cpu_end / (double)total;
-		else if (order->row == ROW_INSERT)
-			answer->value[ROW_UPDATE_CPU] = cpu_end / (double)total;
-	}
-	free(runners);
 	/* No thread may have had a processor all the while: then nothing was measured. */
-	if (!done) {
-		memset(answer, 0, sizeof(*answer));
-		answer->disturbed = 1;
-	} else if (round.batch == batch_updates) {
-		answer->value[order->row] = insert_ns * running / threads / (double)inserts;
-		if (order->row == ROW_INSERT)
-			answer->value[ROW_REMOVE] = remove_ns * running / threads / (double)inserts;
-	} else {
-		answer->value[order->row] = wall * running / (double)done;
+	if (done) {
+		if (cpu_rows[order->row])
+			answer->value[cpu_rows[order->row]] =
+				(clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu_began) / (double)total;
+		ns = wall * running / (double)done;
+		answer->value[order->row] = ns;
+		if (round.batch == batch_updates) {
+			/* As many of one as of the other. A thread without a processor, between blocks or
+			 * within, is in the whole time, so only their ratio is taken from these. */
+			answer->value[order->row] = 2 * ns * insert_ns / (insert_ns + remove_ns);
+			if (order->row == ROW_INSERT)
+				answer->value[ROW_REMOVE] = 2 * ns * remove_ns /
+							    (insert_ns + remove_ns);
+		}
 	}
+	answer->disturbed = !done || was_disturbed(runners, threads, cpu_measured);
+	pthread_barrier_destroy(&round.ready);
+	free(runners);
 }
 
 /* ---- the process ---- */
@@ -746,8 +761,6 @@ static void set_up_loads(struct worker *w, const struct worker_setup *setup)
 	for (i = 0; i < n; i++)
 		*(size_t *)(w->memory + order[i] * LOAD_STRIDE) = order[(i + 1) % n];
 	free(order);
-	/* Any number but 0: its threads need a place to begin. */
-	w->all.n = 1;
 }
 
 static void answer_write(int fd, const struct worker_answer *answer)
