@@ -79,7 +79,7 @@ def print_collapse(groups):
     """What each subject loses from two threads to 32."""
     rows = []
     for bench, entries, threads in groups:
-        if threads != 2:
+        if threads != 2 or bench.endswith("-cpu"):
             continue
         two, many = groups[bench, entries, 2], groups.get((bench, entries, 32), {})
         factors = {s: many[s]["median"] / two[s]["median"] for s in two if s in many and two[s]["median"]}
