@@ -18,6 +18,10 @@
 #	make promela		the protocol as a Promela model, checked by spin
 #	make coverage		lines and branches of the core that the C tests reach
 #	make benchmarks		the C benchmark programs, in build/benchmarks
+#	make bench		this library beside its peers (Benchmarks/suite), tables and plots, in build/bench:
+#				about ten minutes; BENCH='--row hit --entries 1000000 ..' chooses, and
+#				BENCH_HUGE=1 does all again with huge pages
+#	make check-bench	are the suite's subjects tables?
 #	make format		lay the sources out; format-check: only say whether they are
 #	make install, uninstall	DESTDIR= PREFIX=/usr/local LIBDIR= INCLUDEDIR=
 #	make deps		what must be installed first; run, test and all checks do it themselves
@@ -70,7 +74,8 @@ PARALLEL = $(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)
 .PHONY: all run test verify check asan tsan model histories coverage analyze mutants mutants-sample \
 	broken-checkers promela fuzz fuzzers asan-swift tsan-swift warnings format format-check \
 	check-symbols check-probes check-headers check-install check-casefold check-hazards check-swift \
-	check-swift-consumer check-command check-hot-paths benchmarks install uninstall deps clean FORCE
+	check-swift-consumer check-command check-hot-paths benchmarks bench check-bench install \
+	uninstall deps clean FORCE
 
 all: $(BUILD)/libdcache.so $(BUILD)/libdcache.a
 
@@ -79,10 +84,11 @@ all: $(BUILD)/libdcache.so $(BUILD)/libdcache.a
 # These goals install what is missing; all others only say so.
 INSTALLING := deps run test verify check asan tsan model analyze mutants mutants-sample \
 	broken-checkers promela fuzz fuzzers histories coverage warnings asan-swift tsan-swift \
-	check-swift check-swift-consumer check-command check-hot-paths format format-check
+	check-swift check-swift-consumer check-command check-hot-paths format format-check bench check-bench
 deps:
 	@scripts/install-deps $(if $(filter $(INSTALLING),$(MAKECMDGOALS)),,--check) \
 		$(if $(filter format%,$(MAKECMDGOALS)),--format) \
+		$(if $(filter bench check-bench,$(MAKECMDGOALS)),--bench) \
 		$(if $(filter fuzz% test verify,$(MAKECMDGOALS)),--fuzz) \
 		$(if $(filter test verify analyze promela mutants% broken-checkers check-hot-paths,\
 			$(MAKECMDGOALS)),--prove)
@@ -187,9 +193,73 @@ $(BUILD)/benchmarks/%: Benchmarks/%.c $(BUILD)/libdcache.a $(wildcard Benchmarks
 	$(Q)$(release_COMMAND) $(if $(WERROR),-Werror) $(LDFLAGS) -o $@ $< $(BUILD)/libdcache.a \
 		-Wl,--as-needed -lurcu-cds $(LIBS)
 
+# The suite: this library's C interface and its peers, each behind Benchmarks/suite/table.h. The peers are
+# installed for these goals alone.
+SUITE := $(BUILD)/bench/suite
+SUITE_HEADERS := $(HEADERS) Benchmarks/report.h $(wildcard Benchmarks/suite/*.h Benchmarks/suite/*.hh)
+SUITE_OBJECTS := $(patsubst Benchmarks/suite/%,$(BUILD)/bench/%.o,$(wildcard Benchmarks/suite/*.c \
+	Benchmarks/suite/*.cc))
+SUITE_LIBS = -lurcu-cds -lck $(shell pkg-config --libs tbb absl_flat_hash_map absl_synchronization) -lm
+
+SUITE_CC = $(CC) -std=gnu11 $(CFLAGS) -pthread $(WARNINGS) -Iinclude
+SUITE_CXX = $(CXX) -std=c++20 $(CFLAGS) -pthread -Wall -Wextra -Wshadow -Iinclude
+
+$(BUILD)/bench/%.c.o: Benchmarks/suite/%.c $(BUILD)/bench/command Makefile $(SUITE_HEADERS) | deps
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(SUITE_CC) $(if $(WERROR),-Werror) -c -o $@ $<
+
+$(BUILD)/bench/%.cc.o: Benchmarks/suite/%.cc $(BUILD)/bench/command Makefile $(SUITE_HEADERS) | deps
+	$(call say,CXX,$@)
+	@mkdir -p $(@D)
+	$(Q)$(SUITE_CXX) $(if $(WERROR),-Werror) -c -o $@ $<
+
+$(BUILD)/bench/command: FORCE
+	@mkdir -p $(@D)
+	@echo '$(SUITE_CC) $(SUITE_CXX)' | cmp -s - $@ || echo '$(SUITE_CC) $(SUITE_CXX)' >$@
+
+$(SUITE): $(SUITE_OBJECTS) $(BUILD)/libdcache.a
+	$(call say,LINK,$@)
+	$(Q)$(CXX) $(CFLAGS) -pthread $(LDFLAGS) -o $@ $^ $(SUITE_LIBS) $(LIBS)
+
+# Names of a real tree.
+BENCH_TREE ?= /usr
+$(BUILD)/bench/names:
+	@mkdir -p $(@D)
+	$(Q)find '$(BENCH_TREE)' -xdev >$@ || test -s $@
+
+# Five rounds, unless the user says otherwise; BENCH comes last, so it decides.
+BENCH ?=
+BENCH_HUGE ?=
+# Programs of build/benchmarks that are run after the suite, and report as it does; by name alone.
+BENCH_PROGRAMS :=
+
+# The Python that has what draws them.
+PLOTTING_PYTHON = $(firstword $(foreach python,python3 /usr/bin/python3,\
+	$(shell $(python) -c 'import matplotlib' 2>/dev/null && echo $(python))))
+
+# $(call bench,NAME,ENVIRONMENT): the suite, then the programs, and what they say in tables and plots.
+define bench
+	@rm -rf $(BUILD)/bench/$(1).json $(BUILD)/bench/$(1)
+	$(Q)$(2) BENCH_JSON=$(BUILD)/bench/$(1).json $(SUITE) --names $(BUILD)/bench/names --rounds 5 $(BENCH)
+	$(Q)for program in $(BENCH_PROGRAMS); do \
+		echo "--- $$program"; \
+		$(2) BENCH_JSON=$(BUILD)/bench/$(1).json $(BUILD)/benchmarks/$$program || exit 1; \
+	done
+	$(Q)Benchmarks/suite/table.py $(BUILD)/bench/$(1).json
+	$(Q)$(PLOTTING_PYTHON) Benchmarks/suite/plots.py $(BUILD)/bench/$(1).json $(BUILD)/bench/$(1)
+endef
+
+bench: $(SUITE) $(BUILD)/bench/names $(BENCH_PROGRAMS:%=$(BUILD)/benchmarks/%)
+	$(call bench,results,)
+	$(if $(BENCH_HUGE),$(call bench,results-huge,GLIBC_TUNABLES=glibc.malloc.hugetlb=1))
+
+check-bench: $(SUITE)
+	$(Q)$< --check
+
 # ---- tests ----
 
-check asan tsan warnings benchmarks histories: WERROR := 1
+check asan tsan warnings benchmarks histories bench check-bench: WERROR := 1
 
 check: $(BUILD)/checked/cdcache-tests $(BUILD)/release/cdcache-tests check-casefold \
 		check-symbols check-probes check-headers check-install
@@ -527,7 +597,7 @@ verify: | deps
 # ---- layout ----
 
 C_SOURCES = $(HEADERS) $(shell find Sources Tests Benchmarks -name '.build*' -prune -o \
-	-name '*.[ch]' -type f -print)
+	'(' -name '*.[ch]' -o -name '*.cc' -o -name '*.hh' ')' -type f -print)
 SWIFT_SOURCES = Package.swift $(shell find Sources Tests -name '.build*' -prune -o \
 	-name '*.swift' -print | grep -v Tests/CompileFail/)
 
