@@ -121,7 +121,7 @@ static void measure(size_t number)
 	pthread_t thread;
 	size_t i;
 
-	opts.hash_buckets = row->sized ? entries : 0;
+	opts.hash_buckets = row->sized ? entries / 5 : 0;
 	BENCH_CHECK(!dcache_create(&opts, &dc));
 	root = d_make_root(new_inode(dc, 1, INODE_DIRECTORY, NULL, NULL));
 	BENCH_CHECK(!IS_ERR(root));

@@ -124,7 +124,7 @@ static void cache_make(void)
 	struct dcache_options opts = DCACHE_OPTIONS_INIT;
 	size_t i;
 
-	opts.hash_buckets = names.n;
+	opts.hash_buckets = names.n / 5;
 	BENCH_CHECK(!dcache_create(&opts, &dc));
 	dirs[0] = d_make_root(new_inode(dc, 0, INODE_DIRECTORY, NULL, NULL));
 	BENCH_CHECK(!IS_ERR(dirs[0]));

@@ -106,7 +106,7 @@ static void fill(void)
 	struct dcache_options opts = DCACHE_OPTIONS_INIT;
 	size_t i;
 
-	opts.hash_buckets = names.n;
+	opts.hash_buckets = names.n / 5;
 	BENCH_CHECK(!dcache_create(&opts, &dc));
 	root = d_make_root(new_inode(dc, 0, INODE_DIRECTORY, NULL, NULL));
 	BENCH_CHECK(!IS_ERR(root));

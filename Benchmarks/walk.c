@@ -168,7 +168,7 @@ static void caches_make(size_t expected)
 {
 	struct dcache_options opts = DCACHE_OPTIONS_INIT;
 
-	opts.hash_buckets = expected;
+	opts.hash_buckets = expected / 5;
 	BENCH_CHECK(!dcache_create(&opts, &dc));
 	root = d_make_root(new_inode(dc, ROOT_NUMBER, INODE_DIRECTORY, NULL, NULL));
 	BENCH_CHECK(!IS_ERR(root));

@@ -21,7 +21,7 @@ static struct table *dcache_table_create(size_t entries)
 	struct dcache_options opts = DCACHE_OPTIONS_INIT;
 	struct dcache *dc;
 
-	opts.hash_buckets = entries;
+	opts.hash_buckets = entries / 5;
 	TABLE_CHECK(!dcache_create(&opts, &dc));
 	return (struct table *)dc;
 }
