@@ -330,7 +330,7 @@ histories: $(BUILD)/release/history-tests $(BUILD)/checked/history-tests
 
 # The controlled scheduler: the core's own sources, instrumented for the thread sanitizer, on a
 # runtime of ours.
-MODEL_CORE := $(filter-out Sources/CDcache/casefold.c Sources/CDcache/sync/reclaim.c \
+MODEL_CORE := $(filter-out Sources/CDcache/casefold.c Sources/CDcache/sync/reclaim.c Sources/CDcache/sync/slab.c \
 	Sources/CDcache/sync/monitor.c Sources/CDcache/sync/hooks.c,$(CORE)) Tests/ModelTests/world.c \
 	$(wildcard Tests/ModelTests/scenarios_*.c) \
 	$(addprefix Tests/HistoryTests/,operations.c store.c outside.c)
@@ -472,7 +472,7 @@ $(BUILD)/fuzz/fuzz_$(1): $(patsubst %.c,$(BUILD)/fuzz/$(1)/%.o,$(2) $(3))
 	$$(Q)$$(FUZZ_COMMAND) $$(FUZZ_SANITIZE) -fsanitize=fuzzer -o $$@ $$^ $(5)
 endef
 
-FUZZ_PROGRAM_CORE := $(filter-out Sources/CDcache/casefold.c Sources/CDcache/sync/reclaim.c \
+FUZZ_PROGRAM_CORE := $(filter-out Sources/CDcache/casefold.c Sources/CDcache/sync/reclaim.c Sources/CDcache/sync/slab.c \
 	Sources/CDcache/sync/monitor.c Sources/CDcache/sync/hooks.c,$(CORE))
 FUZZ_PROGRAM := $(addprefix Tests/FuzzTests/,fuzz_program.c program_input.c program_calls.c \
 	program_tree.c program_walk.c program_waits.c program_async.c oracle.c floor.c)

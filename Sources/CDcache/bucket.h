@@ -3,10 +3,11 @@
  * A hash bucket: one cache line.
  *
  * Its first word is the lock, and leads to a chain (hlist_bl.h). The others are slots: a node's address
- * and, in the sixteen bits that addresses do not need (dc_alloc()), a tag, which is bits of the node's hash that have no part
- * in choosing the bucket. A search reads the line and goes to those nodes alone whose tag is right; so it
- * meets a stranger once in some ten thousand times, and a miss reads nothing else. A node goes into a
- * free slot, or if there is none to the front of the chain, and stays in that place until it is taken out.
+ * and, in the sixteen bits that addresses do not need (sync/slab.h), a tag, which is bits of the node's hash
+ * that have no part in choosing the bucket. A search reads the line and goes to those nodes alone whose tag
+ * is right; so it meets a stranger once in some ten thousand times, and a miss reads nothing else. A node
+ * goes into a free slot, or if there is none to the front of the chain, and stays in that place until it is
+ * taken out.
  *
  * Readers search in a read section, without the lock; slots are stored with release and loaded with
  * acquire. So

@@ -49,7 +49,7 @@ void d_set_d_op(struct dentry *dentry, const struct dentry_operations *op)
 /* One that has its reference on @parent already, and is counted by the limit. */
 static struct dentry *dentry_make(struct dcache *dc, struct dentry *parent, const struct qstr *name)
 {
-	struct dentry *dentry = dc_alloc(sizeof(*dentry), _Alignof(struct dentry));
+	struct dentry *dentry = object_alloc(&dc->dentry_slabs);
 
 	if (!dentry)
 		return NULL;
@@ -75,7 +75,7 @@ static struct dentry *dentry_make(struct dcache *dc, struct dentry *parent, cons
 	dentry->d_owner = 0;
 	set_op_flags(dentry, dc->d_op);
 	if (name_set(dentry, name)) {
-		dc_free(dentry);
+		object_free(&dc->dentry_slabs, dentry);
 		return NULL;
 	}
 	dcache_account(dc, sizeof(*dentry));
@@ -132,7 +132,7 @@ void dentry_discard_bare(struct dentry *dentry)
 	struct dcache *dc = dentry->d_dcache;
 
 	name_discard(dentry);
-	dc_free(dentry);
+	object_free(&dc->dentry_slabs, dentry);
 	dcache_account(dc, -(int64_t)sizeof(*dentry));
 	limit_add(&dc->counters, LIMIT_ENTRIES, -1);
 	count_add(dc, COUNT_ENTRIES_GONE, 1);
@@ -316,11 +316,12 @@ static bool retain(struct dentry *dentry, enum put_how how)
 static void dentry_free(struct reclaim_head *head)
 {
 	struct dentry *dentry = container_of(head, struct dentry, d_rcu);
+	struct dcache *dc = dentry->d_dcache;
 
 	/* Others may share the name and may have let go of it only now: another grace period. */
 	external_name_put(name_external(dentry));
-	account_waited(dentry->d_dcache, sizeof(*dentry));
-	dc_free(dentry);
+	account_waited(dc, sizeof(*dentry));
+	object_free(&dc->dentry_slabs, dentry);
 }
 
 /*

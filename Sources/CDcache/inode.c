@@ -27,7 +27,7 @@ bool inode_type_is_known(enum inode_type type)
 
 struct inode *inode_alloc(struct dcache *dc, uint64_t ino)
 {
-	struct inode *inode = dc_alloc(sizeof(*inode), _Alignof(struct inode));
+	struct inode *inode = object_alloc(&dc->inode_slabs);
 
 	if (!inode)
 		return NULL;
@@ -58,7 +58,7 @@ void inode_discard(struct inode *inode)
 	struct dcache *dc = inode->i_dcache;
 
 	dcache_account(dc, -(int64_t)sizeof(*inode));
-	dc_free(inode);
+	object_free(&dc->inode_slabs, inode);
 	count_add(dc, COUNT_INODES_FREED, 1);
 }
 
@@ -102,6 +102,7 @@ struct inode *igrab(struct inode *inode)
 static void inode_free(struct reclaim_head *head)
 {
 	struct inode *inode = container_of(head, struct inode, i_rcu);
+	struct dcache *dc = inode->i_dcache;
 
 	if (inode->i_op && inode->i_op->release) {
 		int cancel = dc_cancel_off();
@@ -109,8 +110,8 @@ static void inode_free(struct reclaim_head *head)
 		inode->i_op->release(inode);
 		dc_cancel_back(cancel);
 	}
-	account_waited(inode->i_dcache, sizeof(*inode));
-	dc_free(inode);
+	account_waited(dc, sizeof(*inode));
+	object_free(&dc->inode_slabs, inode);
 }
 
 bool iput_unless_last(struct inode *inode)

@@ -44,6 +44,8 @@ static void instance_free(struct dcache *dc)
 	table_destroy(&dc->entries);
 	table_destroy(&dc->in_lookup);
 	table_destroy(&dc->inodes);
+	objects_destroy(&dc->dentry_slabs);
+	objects_destroy(&dc->inode_slabs);
 	dc_free(dc);
 }
 
@@ -125,6 +127,8 @@ int dcache_create(const struct dcache_options *opts, struct dcache **out)
 	dc_lock_init(&dc->wait_graph_lock);
 	dc_lock_init(&dc->limits_lock);
 	dc_lock_init(&dc->psi_lock);
+	objects_init(&dc->dentry_slabs, sizeof(struct dentry));
+	objects_init(&dc->inode_slabs, sizeof(struct inode));
 	lru_init(dc);
 	deferred_init(&dc->deferred);
 	puts_init(dc);

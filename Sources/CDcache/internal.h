@@ -35,6 +35,7 @@
 #include "sync/lock.h"
 #include "sync/reclaim.h"
 #include "sync/rwsem.h"
+#include "sync/slab.h"
 #include "sync/sync.h"
 #include "table.h"
 
@@ -240,6 +241,8 @@ struct dcache {
 	_Atomic bool crowded;			/* the instance's thread is to keep the limits */
 	/* Each changes when an inode of its numbers that somebody waits for is filled or gone. */
 	_Atomic uint32_t inode_wait[INODE_WAIT_WORDS];
+
+	struct slab_cache dentry_slabs, inode_slabs;
 
 	struct counters counters;
 	_Atomic uint32_t next_dirno __attribute__((aligned(64)));

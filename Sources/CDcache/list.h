@@ -28,6 +28,15 @@ static inline bool list_is_empty(const struct list_head *list)
 	return list->next == list;
 }
 
+/* At the front. */
+static inline void list_add(struct list_head *entry, struct list_head *list)
+{
+	entry->next = list->next;
+	entry->prev = list;
+	list->next->prev = entry;
+	list->next = entry;
+}
+
 static inline void list_add_tail(struct list_head *entry, struct list_head *list)
 {
 	entry->next = list;

@@ -251,9 +251,7 @@ static inline void dc_yield(unsigned int attempt)
 	}
 }
 
-/* NULL if there is no memory. @align is a power of two; @size a multiple of it. The address has no more than
- * 48 bits: tables keep something else in the others (bucket.h). Where the kernel gives out longer ones, or
- * the allocator uses them itself, there is no memory for a cache. */
+/* NULL if there is no memory. @align is a power of two; @size a multiple of it. */
 static inline void *dc_alloc(size_t size, size_t align)
 {
 	int saved = errno;
@@ -262,10 +260,6 @@ static inline void *dc_alloc(size_t size, size_t align)
 	if (dc_allocation_should_fail())
 		return NULL;
 	p = align > _Alignof(max_align_t) ? aligned_alloc(align, size) : malloc(size);
-	if ((uintptr_t)p >> 48) {
-		free(p);
-		p = NULL;
-	}
 	if (p)
 		dc_count_allocation(1);
 	else
@@ -283,8 +277,9 @@ static inline void dc_free(void *p)
 /* Big enough to be mapped: pages come when they are touched, and may be huge. */
 #define DC_HUGE_PAGE ((size_t)2 << 20)
 
-/* @size bytes at a multiple of DC_HUGE_PAGE, in huge pages where the kernel has some; or NULL. */
-static inline void *dc_map(size_t size)
+/* @size bytes of zeroes at a multiple of DC_HUGE_PAGE, if @huge in huge pages where the kernel has some; or NULL.
+ * The address has 48 bits at most: Linux gives out longer ones only to who asks for them. */
+static inline void *dc_map(size_t size, bool huge)
 {
 	size_t room = size + DC_HUGE_PAGE, before;
 	char *p = mmap(NULL, room, PROT_READ | PROT_WRITE,
@@ -297,7 +292,8 @@ static inline void *dc_map(size_t size)
 		munmap(p, before);
 	munmap(p + before + size, room - before - size);
 	p += before;
-	madvise(p, size, MADV_HUGEPAGE);
+	if (huge)
+		madvise(p, size, MADV_HUGEPAGE);
 	return p;
 }
 
@@ -315,7 +311,7 @@ static inline void *dc_alloc_zeroed(size_t size)
 	if (dc_allocation_should_fail())
 		return NULL;
 	if (size >= DC_HUGE_PAGE) {
-		p = dc_map(dc_map_size(size));
+		p = dc_map(dc_map_size(size), true);
 	} else {
 		p = aligned_alloc(64, size);
 		if (p)
