@@ -17,6 +17,7 @@
 #	make promela		the protocol as a Promela model, checked by spin
 #	make coverage		lines and branches of the core that the C tests reach
 #	make benchmarks		the C benchmark programs, in build/benchmarks
+#	make bench-swift	what Swift programs pay, beside the C calls and Swift's own tables; ARGS=
 #	make format		lay the sources out; format-check: only say whether they are
 #	make install, uninstall	DESTDIR= PREFIX=/usr/local LIBDIR= INCLUDEDIR=
 #	make deps		what must be installed first; run, test and all checks do it themselves
@@ -69,7 +70,7 @@ PARALLEL = $(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)
 .PHONY: all run test verify check asan tsan model histories coverage analyze mutants mutants-sample \
 	broken-checkers promela fuzz fuzzers asan-swift tsan-swift warnings format format-check \
 	check-symbols check-probes check-headers check-install check-casefold check-hazards check-swift \
-	check-swift-consumer check-command benchmarks install uninstall deps clean FORCE
+	check-swift-consumer check-command benchmarks bench-swift install uninstall deps clean FORCE
 
 all: $(BUILD)/libdcache.so $(BUILD)/libdcache.a
 
@@ -78,7 +79,7 @@ all: $(BUILD)/libdcache.so $(BUILD)/libdcache.a
 # These goals install what is missing; all others only say so.
 INSTALLING := deps run test verify check asan tsan model analyze mutants mutants-sample \
 	broken-checkers promela fuzz fuzzers histories coverage warnings asan-swift tsan-swift \
-	check-swift check-swift-consumer check-command format format-check
+	check-swift check-swift-consumer check-command bench-swift format format-check
 deps:
 	@scripts/install-deps $(if $(filter $(INSTALLING),$(MAKECMDGOALS)),,--check) \
 		$(if $(filter format%,$(MAKECMDGOALS)),--format) \
@@ -333,7 +334,8 @@ run: | deps
 	$(SWIFT) run -c release dcache resolve $(if $(DIR),'$(DIR)') $(ARGS)
 
 # Package.swift makes warnings errors then.
-check-swift asan-swift tsan-swift check-swift-consumer check-command: export DCACHE_WERROR := 1
+check-swift asan-swift tsan-swift check-swift-consumer check-command bench-swift: \
+	export DCACHE_WERROR := 1
 
 check-swift: | deps
 	$(need_swift)
@@ -372,6 +374,12 @@ check-command: | deps
 	$(need_swift)
 	$(SWIFT) run -c release dcache resolve include
 	echo dcache/qstr.h | $(SWIFT) run -c release dcache walk include
+
+# A package of its own, too (Benchmarks/swift/Sources/DcacheBenchmarks/Main.swift); results also as JSON,
+# appended to the file that BENCH_JSON names.
+bench-swift: | deps
+	$(need_swift)
+	$(SWIFT) run -c release --package-path Benchmarks/swift dcache-benchmarks $(ARGS)
 
 # Fuzzers: libFuzzer's, so clang's. What libFuzzer is to watch is the core; the rest is compiled
 # without its instrumentation.
@@ -512,7 +520,7 @@ verify: | deps
 
 C_SOURCES = $(HEADERS) $(shell find Sources Tests Benchmarks -name '.build*' -prune -o \
 	-name '*.[ch]' -type f -print)
-SWIFT_SOURCES = Package.swift $(shell find Sources Tests -name '.build*' -prune -o \
+SWIFT_SOURCES = Package.swift $(shell find Sources Tests Benchmarks -name '.build*' -prune -o \
 	-name '*.swift' -print | grep -v Tests/CompileFail/)
 
 format: | deps
@@ -525,4 +533,5 @@ format-check: | deps
 	$(SWIFT) format lint --strict $(SWIFT_SOURCES)
 
 clean:
-	rm -rf $(BUILD) .build .build-asan .build-tsan Tests/install/SwiftConsumer/.build
+	rm -rf $(BUILD) .build .build-asan .build-tsan Tests/install/SwiftConsumer/.build \
+		Benchmarks/swift/.build
