@@ -121,7 +121,7 @@ func report(
       spread)
     let ratio = index == 0 ? best.map { pad(fixed(spread.median / $0, 2), 8) } ?? "" : ""
     print(
-      (index == 0 ? bench : "").padded(38), subject.name.padded(17), pad("\(entries)", 9),
+      (index == 0 ? bench : "").padded(41), subject.name.padded(17), pad("\(entries)", 9),
       pad("\(threads)", 6), pad(fixed(spread.median, 1), 10),
       "(\(fixed(spread.low, 1)) - \(fixed(spread.high, 1)))".padded(23), unit, ratio)
   }
@@ -130,7 +130,7 @@ func report(
 func printHeading(_ text: String) {
   print("\n\(text)")
   print(
-    "row".padded(38), "subject".padded(17), pad("entries", 9), pad("thr.", 6), pad("median", 10),
+    "row".padded(41), "subject".padded(17), pad("entries", 9), pad("thr.", 6), pad("median", 10),
     "(lowest - highest)".padded(23), "  ", pad("of best", 8))
 }
 
