@@ -22,6 +22,7 @@
 #				about ten minutes; BENCH='--row hit --entries 1000000 ..' chooses, and
 #				BENCH_HUGE=1 does all again with huge pages
 #	make check-bench	are the suite's subjects tables?
+#	make bench-swift	what Swift programs pay, beside the C calls and Swift's own tables; ARGS=
 #	make format		lay the sources out; format-check: only say whether they are
 #	make install, uninstall	DESTDIR= PREFIX=/usr/local LIBDIR= INCLUDEDIR=
 #	make deps		what must be installed first; run, test and all checks do it themselves
@@ -74,8 +75,8 @@ PARALLEL = $(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)
 .PHONY: all run test verify check asan tsan model histories coverage analyze mutants mutants-sample \
 	broken-checkers promela fuzz fuzzers asan-swift tsan-swift warnings format format-check \
 	check-symbols check-probes check-headers check-install check-casefold check-hazards check-swift \
-	check-swift-consumer check-command check-hot-paths benchmarks bench check-bench install \
-	uninstall deps clean FORCE
+	check-swift-consumer check-command check-hot-paths benchmarks bench check-bench bench-swift \
+	install uninstall deps clean FORCE
 
 all: $(BUILD)/libdcache.so $(BUILD)/libdcache.a
 
@@ -84,7 +85,8 @@ all: $(BUILD)/libdcache.so $(BUILD)/libdcache.a
 # These goals install what is missing; all others only say so.
 INSTALLING := deps run test verify check asan tsan model analyze mutants mutants-sample \
 	broken-checkers promela fuzz fuzzers histories coverage warnings asan-swift tsan-swift \
-	check-swift check-swift-consumer check-command check-hot-paths format format-check bench check-bench
+	check-swift check-swift-consumer check-command check-hot-paths format format-check bench check-bench \
+	bench-swift
 deps:
 	@scripts/install-deps $(if $(filter $(INSTALLING),$(MAKECMDGOALS)),,--check) \
 		$(if $(filter format%,$(MAKECMDGOALS)),--format) \
@@ -406,7 +408,8 @@ run: | deps
 	$(SWIFT) run -c release dcache resolve $(if $(DIR),'$(DIR)') $(ARGS)
 
 # Package.swift makes warnings errors then.
-check-swift asan-swift tsan-swift check-swift-consumer check-command: export DCACHE_WERROR := 1
+check-swift asan-swift tsan-swift check-swift-consumer check-command bench-swift: \
+	export DCACHE_WERROR := 1
 
 check-swift: | deps
 	$(need_swift)
@@ -445,6 +448,12 @@ check-command: | deps
 	$(need_swift)
 	$(SWIFT) run -c release dcache resolve include
 	echo dcache/qstr.h | $(SWIFT) run -c release dcache walk include
+
+# A package of its own, too (Benchmarks/swift/Sources/DcacheBenchmarks/Main.swift); results also as JSON,
+# appended to the file that BENCH_JSON names.
+bench-swift: | deps
+	$(need_swift)
+	$(SWIFT) run -c release --package-path Benchmarks/swift dcache-benchmarks $(ARGS)
 
 # Fuzzers: libFuzzer's, so clang's. What libFuzzer is to watch is the core; the rest is compiled
 # without its instrumentation.
@@ -598,7 +607,7 @@ verify: | deps
 
 C_SOURCES = $(HEADERS) $(shell find Sources Tests Benchmarks -name '.build*' -prune -o \
 	'(' -name '*.[ch]' -o -name '*.cc' -o -name '*.hh' ')' -type f -print)
-SWIFT_SOURCES = Package.swift $(shell find Sources Tests -name '.build*' -prune -o \
+SWIFT_SOURCES = Package.swift $(shell find Sources Tests Benchmarks -name '.build*' -prune -o \
 	-name '*.swift' -print | grep -v Tests/CompileFail/)
 
 format: | deps
@@ -611,4 +620,5 @@ format-check: | deps
 	$(SWIFT) format lint --strict $(SWIFT_SOURCES)
 
 clean:
-	rm -rf $(BUILD) .build .build-asan .build-tsan .build-hot-paths Tests/install/SwiftConsumer/.build
+	rm -rf $(BUILD) .build .build-asan .build-tsan .build-hot-paths Tests/install/SwiftConsumer/.build \
+		Benchmarks/swift/.build

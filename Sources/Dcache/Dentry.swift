@@ -128,11 +128,13 @@ extension Dentry {
   }
 
   /// What kind of object it leads to; nil if the entry is negative. Calls `inode_get_type`.
+  @inlinable
   public var kind: InodeKind? {
     rawInode.map { InodeKind(rawType: inode_get_type($0)) }
   }
 
   /// The number of the inode, or nil if the entry is negative. Calls `inode_number`.
+  @inlinable
   public var inodeNumber: UInt64? {
     rawInode.map { inode_number($0) }
   }

@@ -27,8 +27,7 @@ extension String: DentryName {
   public func withNameBytes<Result: ~Copyable, Failure: Error>(
     _ body: (RawSpan) throws(Failure) -> Result
   ) throws(Failure) -> Result {
-    let bytes = utf8
-    return try body(bytes.span.bytes)
+    try body(utf8Span.span.bytes)
   }
 }
 
@@ -38,8 +37,7 @@ extension Substring: DentryName {
   public func withNameBytes<Result: ~Copyable, Failure: Error>(
     _ body: (RawSpan) throws(Failure) -> Result
   ) throws(Failure) -> Result {
-    let bytes = utf8
-    return try body(bytes.span.bytes)
+    try body(utf8Span.span.bytes)
   }
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
-import CDcache
+public import CDcache
 
 /// What kind of object an inode is. Only directories, and in walks symbolic links, are treated
 /// differently by the cache.
@@ -25,6 +25,7 @@ extension InodeKind {
     }
   }
 
+  @inlinable
   internal init(rawType: inode_type) {
     switch rawType {
     case INODE_DIRECTORY: self = .directory

@@ -122,6 +122,7 @@ public struct DentryView<Payload: AnyObject & Sendable>: ~Copyable {
   }
 
   /// What kind of object it leads to; nil if the entry is negative. Calls `inode_get_type`.
+  @inlinable
   public var kind: InodeKind? {
     d_inode(raw).map { InodeKind(rawType: inode_get_type($0)) }
   }

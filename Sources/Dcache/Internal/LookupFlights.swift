@@ -13,8 +13,8 @@ import CDcache
 /// 3. A wish outlives an owner: who becomes the next one is raised by itself.
 internal final class LookupFlight: @unchecked Sendable {
   // Sendable: all that changes is touched with the lock held only.
-  /// Signalled when `isBusy` ends.
-  private let monitor = Monitor()
+  /// Its table's, which many share: held for moments only. Signalled when `isBusy` ends.
+  private let monitor: Monitor
   private var owners: [Owner] = []
   private var entered = 0
   private var wanted: TaskPriority?
@@ -28,6 +28,8 @@ internal final class LookupFlight: @unchecked Sendable {
 
   /// How many are after the name; the table's.
   fileprivate var users = 0
+
+  fileprivate init(_ monitor: Monitor) { self.monitor = monitor }
 
   /// The current task is the owner from now on, until it calls `leave` with the number that is returned.
   internal func enter() -> Int {
@@ -84,7 +86,7 @@ internal final class LookupFlights: Sendable {
 
   private final class Shard: @unchecked Sendable {
     // Sendable: the table is touched with the lock held only.
-    let lock = Lock()
+    let monitor = Monitor()
     var flights: [Key: LookupFlight] = [:]
   }
 
@@ -125,9 +127,9 @@ internal final class LookupFlights: Sendable {
 
   fileprivate func sit(_ key: Key) -> LookupFlight {
     let shard = shard(key)
-    shard.lock.lock()
-    defer { shard.lock.unlock() }
-    let flight = shard.flights[key] ?? LookupFlight()
+    shard.monitor.lock()
+    defer { shard.monitor.unlock() }
+    let flight = shard.flights[key] ?? LookupFlight(shard.monitor)
     shard.flights[key] = flight
     flight.users += 1
     return flight
@@ -135,8 +137,8 @@ internal final class LookupFlights: Sendable {
 
   fileprivate func rise(_ key: Key, _ flight: LookupFlight) {
     let shard = shard(key)
-    shard.lock.lock()
-    defer { shard.lock.unlock() }
+    shard.monitor.lock()
+    defer { shard.monitor.unlock() }
     flight.users -= 1
     if flight.users == 0 { shard.flights[key] = nil }
   }

@@ -11,7 +11,7 @@ import CDcache
 /// 3. Who comes too late still finds the memory: the task, its cancellation handler and its timer hold
 ///    references of their own. Each wait has an object of its own, so that nobody cancels the next one.
 internal final class LookupWaiter: @unchecked Sendable {
-  // Sendable: `cell` does not change, and what it points to is the library's from `register` on.
+  // Sendable: `buffer` does not change, and what it points to is the library's from `register` on.
 
   internal enum Outcome: Sendable {
     /// The lookup ended; with a referenced entry, an error, or nil: nobody knows yet.
@@ -26,18 +26,20 @@ internal final class LookupWaiter: @unchecked Sendable {
     var object: Unmanaged<LookupWaiter>?
   }
 
-  private let cell: UnsafeMutablePointer<Cell>
+  /// A buffer of one, as memory that is not an object's is asked for with an alignment, which takes the C
+  /// library longer.
+  private let buffer: ManagedBuffer<Void, Cell>
   private let rendezvous = Rendezvous<Outcome>()
 
   internal init() {
-    cell = .allocate(capacity: 1)
+    buffer = .create(minimumCapacity: 1) { _ in }
     cell.initialize(to: Cell())
   }
 
-  deinit {
-    cell.deinitialize(count: 1)
-    cell.deallocate()
-  }
+  deinit { cell.deinitialize(count: 1) }
+
+  /// Where it is does not change, and lasts as long as the buffer.
+  private var cell: UnsafeMutablePointer<Cell> { buffer.withUnsafeMutablePointerToElements { $0 } }
 
   private static func take(_ waiter: UnsafeMutablePointer<d_waiter>) -> LookupWaiter {
     UnsafeMutableRawPointer(waiter).assumingMemoryBound(to: Cell.self)
