@@ -361,21 +361,21 @@ $(BUILD)/model/model-tests: $(MODEL_OBJECTS)
 
 # Every interleaving with at most one preemption; with two, or with one and one older value, or one
 # spurious wakeup and one late callback, as many as the time for each scenario allows, and the same
-# without a bound for some (make verify lets them all end). Then a million random ones with all of that,
+# without a bound for some (make verify lets them all end). Then 700 000 random ones with all of that,
 # from a fresh seed. Last, each allocation failing in turn.
 MODEL := $(BUILD)/model/model-tests -j $(JOBS)
 model: $(BUILD)/model/model-tests
 	@echo "--- controlled scheduler"
 	$(Q)$(MODEL) -b 1
-	$(Q)$(MODEL) -b 2 -t 1
-	$(Q)$(MODEL) -b 1 -s 1 -t 0.4
-	$(Q)$(MODEL) -b 1 -w 1 -g 1 -t 0.4
-	$(Q)$(MODEL) -b -1 -u 1 -t 2
-	$(Q)$(MODEL) -r 2500 -s 3 -w 1 -g 2
-	$(Q)$(MODEL) -p 700 -s 3 -w 1 -g 2 -d 3
-	$(Q)$(MODEL) -p 700 -s 3 -w 1 -g 2 -d 5
+	$(Q)$(MODEL) -b 2 -t 0.5
+	$(Q)$(MODEL) -b 1 -s 1 -t 0.3
+	$(Q)$(MODEL) -b 1 -w 1 -g 1 -t 0.3
+	$(Q)$(MODEL) -b -1 -u 1 -t 1
+	$(Q)$(MODEL) -r 1500 -s 3 -w 1 -g 2
+	$(Q)$(MODEL) -p 400 -s 3 -w 1 -g 2 -d 3
+	$(Q)$(MODEL) -p 400 -s 3 -w 1 -g 2 -d 5
 	$(Q)$(MODEL) -F -b 1 oom
-	$(Q)$(MODEL) -F -r 1000 -s 2 oom
+	$(Q)$(MODEL) -F -r 500 -s 2 oom
 
 # Other levels of optimisation see other warnings; a linker that sees all files at once, others yet.
 # clang's needs the linker that goes with clang.

@@ -12,8 +12,8 @@
  * slab of that shard; frees with the lock of the shard whose slab it is. A slab with room is on its
  * shard's list. One that becomes empty, unless it is the shard's last with room, goes back to its region under
  * the cache's lock; nobody else can have come to it then, since it has left the list and has no object. That
- * lock is taken under none. A region without slabs in use is unmapped, but the last of a cache, which stays
- * for the next.
+ * lock is taken under none. A region without slabs in use is unmapped; a shard that has allocated keeps a slab,
+ * so the last one stays.
  */
 #include <errno.h>
 
@@ -127,7 +127,7 @@ static void slab_give_back(struct slab_cache *cache, struct slab *slab)
 	dc_lock(&cache->lock);
 	region->slabs &= ~((uint32_t)1 << ((uintptr_t)slab - (uintptr_t)region) / SLAB_BYTES);
 	list_del(&region->regions);
-	if (!region->slabs && cache->nr_regions > 1) {
+	if (!region->slabs) {
 		cache->nr_regions--;
 		gone = region;
 	} else {
