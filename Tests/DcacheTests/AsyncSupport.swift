@@ -53,6 +53,41 @@ final class AsyncGate: Sendable {
   }
 }
 
+/// Where a task may block: each part of it between two suspensions has a thread of its own.
+actor BlockingActor {
+  private final class Executor: SerialExecutor {
+    let threads = Locked<[TestThread<Void>]>([])
+    private let turn = Locked(())
+
+    func enqueue(_ job: consuming ExecutorJob) {
+      let job = UnownedJob(job)
+      threads.with { threads in
+        threads.append(
+          TestThread {
+            self.turn.with { _ in job.runSynchronously(on: self.asUnownedSerialExecutor()) }
+          })
+      }
+    }
+  }
+
+  private let executor = Executor()
+
+  nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+  func run<Value: Sendable>(
+    _ work: nonisolated(nonsending) @Sendable () async -> Value
+  ) async -> Value { await work() }
+
+  /// Wait for its threads, when it has nothing more to run.
+  nonisolated func joined() async {
+    let threads = executor.threads.with { threads in
+      defer { threads = [] }
+      return threads
+    }
+    for thread in threads { await thread.joined() }
+  }
+}
+
 /// A clock that stands still until it is told to go on.
 final class ManualClock: Clock {
   struct Instant: InstantProtocol {
