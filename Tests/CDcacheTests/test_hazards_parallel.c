@@ -459,16 +459,25 @@ TEST(a_sleeper_for_a_bucket_is_not_forgotten, "H12")
 	const struct dcache_options opts = { .size = sizeof(opts), .in_lookup_buckets = 2 };
 	struct tree tree = tree_begin(&opts, NULL);
 	struct asker first = { 0 }, sleepers[2] = { { 0 }, { 0 } };
-	char names[2][BUCKET_MATE_SIZE];
+	DECLARE_WAIT_QUEUE_HEAD_ONSTACK(wq);
+	struct dentry *before[BUCKET_SLOTS];
+	char names[2][BUCKET_MATE_SIZE], name[BUCKET_MATE_SIZE];
 	struct gate inserting = { 0 };
+	struct qstr mate;
 	int i;
 
+	/* The slots are taken: what comes goes onto the chain, whose head is that word. */
+	tree.dc->in_lookup.max = tree.dc->in_lookup.min;
+	for (i = 0; i < (int)BUCKET_SLOTS; i++) {
+		mate = test_bucket_mate(tree.root, COLD, 2 + i, name);
+		before[i] = d_alloc_parallel(tree.root, &mate, &wq);
+		CHECK(!IS_ERR(before[i]) && d_in_lookup(before[i]));
+	}
 	gate_arm(&inserting, DC_A3, tree.root, 1);
 	asker_start(&first, tree.root, COLD);
 	CHECK(gate_wait(&inserting, 1));
 	for (i = 0; i < 2; i++) {
-		struct qstr mate = test_bucket_mate(tree.root, COLD, i, names[i]);
-
+		mate = test_bucket_mate(tree.root, COLD, i, names[i]);
 		asker_start(&sleepers[i], tree.root, &mate);
 	}
 	CHECK(EVENTUALLY(test_sleepers_on_bucket(tree.root, COLD)));
@@ -477,6 +486,10 @@ TEST(a_sleeper_for_a_bucket_is_not_forgotten, "H12")
 	dput(asker_join(&first));
 	for (i = 0; i < 2; i++)
 		dput(asker_join(&sleepers[i]));
+	for (i = 0; i < (int)BUCKET_SLOTS; i++) {
+		d_lookup_done(before[i]);
+		dput(before[i]);
+	}
 	tree_end(&tree);
 }
 
