@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What a batch saves: batch [-n ENTRIES] [-r ROUNDS] [-b NAMES]
+ *
+ * ENTRIES names of /usr in their directories, all cached; each is looked up once a round, in random
+ * order made before the clock starts, NAMES at a time: one call for them all (dcache), or a call for each
+ * (single). Both go through the same keys in the same order, have one read section for so many names, and
+ * check every answer; filling the requests, and setting them back to no hash, is part of the batch's time.
+ * 1 000 000 entries, 9 rounds, 64 names. One thread. Rows (ns a name, rounds.h):
+ *
+ *	batch-hit		without a reference, hash computed
+ *	batch-hit-known		hash known
+ *	batch-reference		with a reference, which is given back
+ *	batch-miss		names that are not there, without a reference
+ */
+#define _GNU_SOURCE
+#include "names.h"
+#include "rounds.h"
+
+#define MAX_NAMES 4096
+
+struct key {
+	struct dentry *dir;
+	struct inode *inode; /* NULL: there is no such name */
+	const char *text;
+	uint32_t len, hash;
+};
+
+enum row { HIT, HIT_KNOWN, REFERENCE, MISS, ROWS };
+
+static const char *const row_names[ROWS] = {
+	"batch-hit",
+	"batch-hit-known",
+	"batch-reference",
+	"batch-miss",
+};
+
+static struct d_lookup_request requests[MAX_NAMES];
+static struct key *keys;	/* in the order of the names */
+static struct key *ordered;	/* of the round */
+static char *ordered_text;
+static size_t nr_keys, batch = 64;
+
+static struct qstr name_of_key(const struct key *key, enum row row)
+{
+	return (struct qstr){ key->text, key->len, row == HIT_KNOWN ? key->hash : 0 };
+}
+
+static void check_seen(const struct key *key, const struct dentry *dentry, uint32_t seq)
+{
+	if (!key->inode)
+		BENCH_CHECK(!dentry);
+	else
+		BENCH_CHECK(dentry && !IS_ERR(dentry) && d_inode(dentry) == key->inode &&
+			    !d_seq_retry(dentry, seq));
+}
+
+static void check_and_put(const struct key *key, struct dentry *dentry)
+{
+	BENCH_CHECK(dentry && !IS_ERR(dentry) && d_inode(dentry) == key->inode);
+	dput(dentry);
+}
+
+static void look_up_singly(enum row row, const struct key *key, size_t n)
+{
+	size_t i;
+
+	if (row == REFERENCE) {
+		for (i = 0; i < n; i++) {
+			struct qstr name = name_of_key(&key[i], row);
+
+			check_and_put(&key[i], d_lookup(key[i].dir, &name));
+		}
+		return;
+	}
+	dcache_read_lock();
+	for (i = 0; i < n; i++) {
+		struct qstr name = name_of_key(&key[i], row);
+		struct dentry *dentry;
+		uint32_t seq = 0;
+
+		dentry = d_lookup_rcu(key[i].dir, &name, &seq);
+		check_seen(&key[i], dentry, seq);
+	}
+	dcache_read_unlock();
+}
+
+static void look_up_together(enum row row, const struct key *key, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		requests[i].parent = key[i].dir;
+		requests[i].name = name_of_key(&key[i], row);
+	}
+	if (row == REFERENCE) {
+		BENCH_CHECK(d_lookup_batch(requests, n) == n);
+		for (i = 0; i < n; i++)
+			check_and_put(&key[i], requests[i].dentry);
+		return;
+	}
+	dcache_read_lock();
+	BENCH_CHECK(d_lookup_batch_rcu(requests, n) == (row == MISS ? 0 : n));
+	for (i = 0; i < n; i++)
+		check_seen(&key[i], requests[i].dentry, requests[i].seq);
+	dcache_read_unlock();
+}
+
+struct work {
+	enum row row;
+	bool together;
+};
+
+static void work(unsigned int thread, void *arg)
+{
+	const struct work *what = arg;
+	size_t i, n;
+
+	(void)thread;
+	for (i = 0; i < nr_keys; i += n) {
+		n = nr_keys - i < batch ? nr_keys - i : batch;
+		if (what->together)
+			look_up_together(what->row, ordered + i, n);
+		else
+			look_up_singly(what->row, ordered + i, n);
+	}
+}
+
+/* The keys in random order, their texts too: going through them is sequential, so only what the cache
+ * itself touches is not. */
+static void order_keys(enum row row, uint32_t *order, uint64_t *seed)
+{
+	char *text = ordered_text;
+	size_t i;
+
+	bench_order(order, nr_keys, seed);
+	for (i = 0; i < nr_keys; i++) {
+		struct key key = keys[order[i]];
+
+		memcpy(text, key.text, key.len);
+		key.text = text;
+		text += key.len;
+		if (row == MISS) {
+			/* No name of a file ends so. */
+			text[-1] = '\n';
+			key.inode = NULL;
+		}
+		ordered[i] = key;
+	}
+}
+
+static void fill(void)
+{
+	struct dcache_options opts = DCACHE_OPTIONS_INIT;
+	struct dentry **all = calloc(names.n, sizeof(*all)), *root;
+	size_t bytes = 0, i;
+	struct dcache *dc;
+
+	keys = calloc(names.n, sizeof(*keys));
+	ordered = calloc(names.n, sizeof(*ordered));
+	BENCH_CHECK(all && keys && ordered);
+	opts.hash_buckets = names.n / 5;
+	BENCH_CHECK(!dcache_create(&opts, &dc));
+	root = d_make_root(new_inode(dc, 0, INODE_DIRECTORY, NULL, NULL));
+	BENCH_CHECK(!IS_ERR(root));
+	for (i = 0; i < names.n; i++) {
+		const struct bench_name *name = &names.at[i];
+		struct dentry *dir = name->parent == NAME_OF_ROOT ? root : all[name->parent];
+		struct qstr q = qstr_init(name->text, name->len);
+		struct inode *inode = new_inode(
+			dc, i + 1, name->directory ? INODE_DIRECTORY : INODE_REGULAR, NULL, NULL);
+
+		BENCH_CHECK(!d_hash_name(root, &q));
+		all[i] = d_alloc(dir, &q);
+		BENCH_CHECK(!IS_ERR(all[i]) && !d_add(all[i], inode));
+		/* A file is unused from now on, as most are; a directory is a key's parent. */
+		if (!name->directory)
+			dput(all[i]);
+		keys[i] = (struct key){ dir, inode, name->text, q.len, q.hash };
+		bytes += q.len;
+	}
+	nr_keys = names.n;
+	ordered_text = malloc(bytes);
+	BENCH_CHECK(ordered_text);
+	free(all);
+}
+
+int main(int argc, char **argv)
+{
+	size_t entries = 1000000, rounds = 9, round;
+	uint64_t seed = 88172645463325252u;
+	struct bench_row rows[ROWS][2];
+	uint32_t *order;
+	int option, row, together;
+
+	while ((option = getopt(argc, argv, "n:r:b:")) != -1) {
+		switch (option) {
+		case 'n':
+			entries = bench_number(optarg, 100, 100000000);
+			break;
+		case 'r':
+			rounds = bench_number(optarg, 1, BENCH_MAX_ROUNDS);
+			break;
+		case 'b':
+			batch = bench_number(optarg, 1, MAX_NAMES);
+			break;
+		default:
+			return 2;
+		}
+	}
+	names_make(NULL, "/usr", entries);
+	fill();
+	order = malloc(nr_keys * sizeof(*order));
+	BENCH_CHECK(order);
+	for (row = 0; row < ROWS; row++) {
+		for (together = 0; together < 2; together++)
+			bench_row_init(&rows[row][together], row_names[row],
+				       together ? "dcache" : "single", nr_keys, 1, rounds);
+	}
+	for (round = 0; round < rounds; round++) {
+		for (row = 0; row < ROWS; row++) {
+			order_keys((enum row)row, order, &seed);
+			for (together = 0; together < 2; together++) {
+				/* Each first in every other round. */
+				struct work what = { (enum row)row, (together + round) % 2 };
+				bool disturbed;
+				double ns;
+
+				do {
+					disturbed = false;
+					ns = bench_run(1, work, &what, &disturbed);
+				} while (!bench_row_add(&rows[row][what.together],
+							bench_per_operation(ns, 1, nr_keys),
+							disturbed));
+			}
+		}
+	}
+	printf("%zu names of /usr, %zu of directories; %zu rounds; %zu at a time; ns a name\n", nr_keys,
+	       names.directories, rounds, batch);
+	bench_row_heading("");
+	for (row = 0; row < ROWS; row++) {
+		double single = bench_row_report(&rows[row][0]);
+		double batched = bench_row_report(&rows[row][1]);
+
+		printf("%-30s dcache / single %.2f\n", row_names[row], batched / single);
+	}
+	return 0;
+}
