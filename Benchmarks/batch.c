@@ -36,8 +36,8 @@ static const char *const row_names[ROWS] = {
 };
 
 static struct d_lookup_request requests[MAX_NAMES];
-static struct key *keys;	/* in the order of the names */
-static struct key *ordered;	/* of the round */
+static struct key *keys;    /* in the order of the names */
+static struct key *ordered; /* of the round */
 static char *ordered_text;
 static size_t nr_keys, batch = 64;
 
@@ -235,8 +235,8 @@ int main(int argc, char **argv)
 			}
 		}
 	}
-	printf("%zu names of /usr, %zu of directories; %zu rounds; %zu at a time; ns a name\n", nr_keys,
-	       names.directories, rounds, batch);
+	printf("%zu names of /usr, %zu of directories; %zu rounds; %zu at a time; ns a name\n",
+	       nr_keys, names.directories, rounds, batch);
 	bench_row_heading("");
 	for (row = 0; row < ROWS; row++) {
 		double single = bench_row_report(&rows[row][0]);

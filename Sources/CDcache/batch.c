@@ -27,9 +27,9 @@
 #endif
 
 struct ahead {
-	const struct bucket *bucket;	/* NULL: the request is answered, by an error */
+	const struct bucket *bucket; /* NULL: the request is answered, by an error */
 	uint64_t hash;
-	const struct dentry *dentry;	/* the first that may be it, or NULL */
+	const struct dentry *dentry; /* the first that may be it, or NULL */
 };
 
 static void prefetch_bucket(struct d_lookup_request *request, struct ahead *ahead)
