@@ -20,12 +20,6 @@
  */
 #include "internal.h"
 
-/* A processor has ten to sixteen lines under way at once, or some more of the next cache; by measurement,
- * Benchmarks/batch.c, fewer leave time unused, and more than twice as many are no gain. */
-#ifndef BATCH_GROUP
-#define BATCH_GROUP 16u
-#endif
-
 struct ahead {
 	const struct bucket *bucket; /* NULL: the request is answered, by an error */
 	uint64_t hash;
@@ -73,8 +67,7 @@ static void prefetch_long_name(const struct d_lookup_request *request, const str
 	dc_prefetch(&((const struct external_name *)(uintptr_t)word)->name);
 }
 
-/* Up to BATCH_GROUP requests: in a read section. Those with names that are no good are answered. */
-static void look_ahead(struct d_lookup_request *requests, size_t n)
+void look_ahead(struct d_lookup_request *requests, size_t n)
 {
 	struct ahead ahead[BATCH_GROUP];
 	size_t i;

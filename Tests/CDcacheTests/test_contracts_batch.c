@@ -354,6 +354,97 @@ TEST(a_batch_in_a_read_section_stores_nothing, "d_lookup_batch_rcu d_seq_retry")
 	tree_end(&tree);
 }
 
+/* ---- listings ---- */
+
+TEST(a_listing_takes_many_names_at_once, "dir_listing_add_batch dir_listing_add")
+{
+	static const size_t sizes[] = { 0, 1, 15, 16, 17, 100 };
+	static struct dir_listing_entry entries[100];
+	static char bufs[100][100];
+	size_t s, i;
+
+	for (s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
+		struct tree tree = tree_begin(NULL, &backend_ops);
+		size_t n = sizes[s];
+		int round;
+
+		/* New, and then known. */
+		for (round = 0; round < 2; round++) {
+			struct dir_listing listing;
+
+			CHECK_EQ(dir_listing_begin(&listing, tree.root), 0);
+			for (i = 0; i < n; i++) {
+				struct qstr name = make_name(i, bufs[i], sizeof(bufs[i]));
+				struct dentry *known = d_lookup(tree.root, &name);
+
+				CHECK(!known == !round);
+				entries[i] = (struct dir_listing_entry){
+					name,
+					known ? d_inode(known) : tree_inode(tree.dc, INODE_REGULAR),
+					-EIO
+				};
+				if (known)
+					ihold(d_inode(known));
+				dput(known);
+			}
+			CHECK_EQ(dir_listing_add_batch(&listing, entries, n), 0);
+			for (i = 0; i < n; i++)
+				CHECK_EQ(entries[i].error, 0);
+			CHECK(dir_listing_end(&listing, true));
+			CHECK(d_is_complete(tree.root));
+			CHECK_EQ(tree_stats(&tree).entries, n + 1);
+		}
+		tree_end(&tree);
+	}
+}
+
+TEST(a_bad_name_spoils_no_other_of_a_listing, "dir_listing_add_batch")
+{
+	struct tree tree = tree_begin(NULL, &backend_ops);
+	struct dir_listing listing;
+	struct dir_listing_entry entries[40];
+	struct dentry *found;
+	int i;
+
+	CHECK_EQ(dir_listing_begin(&listing, tree.root), 0);
+	for (i = 0; i < 40; i++) {
+		struct qstr name = i == 3    ? *NAME("a/b")
+				   : i == 20 ? *NAME("")
+				   : i == 39 ? *COLD
+					     : *NAME("..");
+
+		entries[i] = (struct dir_listing_entry){ name, tree_inode(tree.dc, INODE_REGULAR),
+							 -EIO };
+	}
+	entries[3].name.len = 3;
+	iput(entries[21].inode);
+	entries[21].inode = ERR_PTR(-ENXIO);
+	CHECK_EQ(dir_listing_add_batch(&listing, entries, 40), -EINVAL);
+	for (i = 0; i < 40; i++)
+		CHECK_EQ(entries[i].error, i == 3 || i == 20 ? -EINVAL : i == 21 ? -ENXIO : 0);
+	CHECK(!dir_listing_end(&listing, true));
+	found = d_lookup(tree.root, COLD);
+	CHECK(found && d_is_positive(found));
+	dput(found);
+	CHECK_EQ(tree_stats(&tree).entries, 2);
+	/* The listing has ended. */
+	for (i = 0; i < 40; i++)
+		entries[i] = (struct dir_listing_entry){ *COLD, NULL, 0 };
+	CHECK_EQ(dir_listing_add_batch(&listing, entries, 40), -EINVAL);
+	for (i = 0; i < 40; i++)
+		CHECK_EQ(entries[i].error, -EINVAL);
+	/* The first error need not be of the first group. */
+	CHECK_EQ(dir_listing_begin(&listing, tree.root), 0);
+	for (i = 0; i < 40; i++)
+		entries[i] = (struct dir_listing_entry){
+			*NAME("."), i == 30 ? ERR_PTR(-ENXIO) : tree_inode(tree.dc, INODE_REGULAR),
+			0
+		};
+	CHECK_EQ(dir_listing_add_batch(&listing, entries, 40), -ENXIO);
+	dir_listing_end(&listing, false);
+	tree_end(&tree);
+}
+
 /* ---- beside others ---- */
 
 struct looker {
