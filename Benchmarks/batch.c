@@ -12,6 +12,7 @@
  *	batch-hit-known		hash known
  *	batch-reference		with a reference, which is given back
  *	batch-miss		names that are not there, without a reference
+ *	batch-walk		their whole paths, without a reference: ns a path
  */
 #define _GNU_SOURCE
 #include "names.h"
@@ -24,21 +25,22 @@ struct key {
 	struct inode *inode; /* NULL: there is no such name */
 	const char *text;
 	uint32_t len, hash;
+	const char *path;
+	uint32_t path_len;
 };
 
-enum row { HIT, HIT_KNOWN, REFERENCE, MISS, ROWS };
+enum row { HIT, HIT_KNOWN, REFERENCE, MISS, WALK, ROWS };
 
 static const char *const row_names[ROWS] = {
-	"batch-hit",
-	"batch-hit-known",
-	"batch-reference",
-	"batch-miss",
+	"batch-hit", "batch-hit-known", "batch-reference", "batch-miss", "batch-walk",
 };
 
 static struct d_lookup_request requests[MAX_NAMES];
+static struct dcache_walk_request walks[MAX_NAMES];
+static struct dentry *root;
 static struct key *keys;    /* in the order of the names */
 static struct key *ordered; /* of the round */
-static char *ordered_text;
+static char *ordered_text, *ordered_paths;
 static size_t nr_keys, batch = 64;
 
 static struct qstr name_of_key(const struct key *key, enum row row)
@@ -79,9 +81,26 @@ static void look_up_singly(enum row row, const struct key *key, size_t n)
 		struct dentry *dentry;
 		uint32_t seq = 0;
 
-		dentry = d_lookup_rcu(key[i].dir, &name, &seq);
+		dentry = row == WALK ? dcache_walk_rcu(root, NULL, key[i].path, key[i].path_len,
+						       WALK_CACHED, &seq)
+				     : d_lookup_rcu(key[i].dir, &name, &seq);
 		check_seen(&key[i], dentry, seq);
 	}
+	dcache_read_unlock();
+}
+
+static void walk_together(const struct key *key, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		walks[i].path = key[i].path;
+		walks[i].len = key[i].path_len;
+	}
+	dcache_read_lock();
+	BENCH_CHECK(dcache_walk_batch_rcu(root, NULL, walks, n, WALK_CACHED) == n);
+	for (i = 0; i < n; i++)
+		check_seen(&key[i], walks[i].dentry, walks[i].seq);
 	dcache_read_unlock();
 }
 
@@ -89,6 +108,10 @@ static void look_up_together(enum row row, const struct key *key, size_t n)
 {
 	size_t i;
 
+	if (row == WALK) {
+		walk_together(key, n);
+		return;
+	}
 	for (i = 0; i < n; i++) {
 		requests[i].parent = key[i].dir;
 		requests[i].name = name_of_key(&key[i], row);
@@ -126,11 +149,11 @@ static void work(unsigned int thread, void *arg)
 	}
 }
 
-/* The keys in random order, their texts too: going through them is sequential, so only what the cache
+/* The keys in random order, their texts and paths too: going through them is sequential, so only what the cache
  * itself touches is not. */
 static void order_keys(enum row row, uint32_t *order, uint64_t *seed)
 {
-	char *text = ordered_text;
+	char *text = ordered_text, *path = ordered_paths;
 	size_t i;
 
 	bench_order(order, nr_keys, seed);
@@ -145,15 +168,35 @@ static void order_keys(enum row row, uint32_t *order, uint64_t *seed)
 			text[-1] = '\n';
 			key.inode = NULL;
 		}
+		memcpy(path, key.path, key.path_len);
+		key.path = path;
+		path += key.path_len;
 		ordered[i] = key;
 	}
+}
+
+/* From its directory's, which was made before. */
+static void make_path(size_t i)
+{
+	const struct bench_name *name = &names.at[i];
+	size_t above = name->parent == NAME_OF_ROOT ? 0 : keys[name->parent].path_len + 1u;
+	char *path = malloc(above + name->len);
+
+	BENCH_CHECK(path);
+	if (above) {
+		memcpy(path, keys[name->parent].path, above - 1);
+		path[above - 1] = '/';
+	}
+	memcpy(path + above, name->text, name->len);
+	keys[i].path = path;
+	keys[i].path_len = (uint32_t)(above + name->len);
 }
 
 static void fill(void)
 {
 	struct dcache_options opts = DCACHE_OPTIONS_INIT;
-	struct dentry **all = calloc(names.n, sizeof(*all)), *root;
-	size_t bytes = 0, i;
+	struct dentry **all = calloc(names.n, sizeof(*all));
+	size_t bytes = 0, path_bytes = 0, i;
 	struct dcache *dc;
 
 	keys = calloc(names.n, sizeof(*keys));
@@ -176,12 +219,15 @@ static void fill(void)
 		/* A file is unused from now on, as most are; a directory is a key's parent. */
 		if (!name->directory)
 			dput(all[i]);
-		keys[i] = (struct key){ dir, inode, name->text, q.len, q.hash };
+		keys[i] = (struct key){ dir, inode, name->text, q.len, q.hash, NULL, 0 };
 		bytes += q.len;
+		make_path(i);
+		path_bytes += keys[i].path_len;
 	}
 	nr_keys = names.n;
 	ordered_text = malloc(bytes);
-	BENCH_CHECK(ordered_text);
+	ordered_paths = malloc(path_bytes);
+	BENCH_CHECK(ordered_text && ordered_paths);
 	free(all);
 }
 

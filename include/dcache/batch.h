@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /**
- * Looking up many names at once.
+ * Looking up many names, and resolving many paths, at once.
  *
  * A hit in a cache that is bigger than the processor's waits for memory: for the bucket, then for the
  * entry. A batch asks for the lines of many names before it waits for the first of them.
@@ -67,6 +67,43 @@ DCACHE_API size_t d_lookup_batch(struct d_lookup_request *requests, size_t n);
  * Context: in a read section.
  */
 DCACHE_API size_t d_lookup_batch_rcu(struct d_lookup_request *requests, size_t n);
+
+/**
+ * struct dcache_walk_request - a path of a batch, and where it led.
+ * @path:   @len bytes, as for dcache_walk().
+ * @dentry: out: the answer, or ERR_PTR; never NULL.
+ * @seq:    out, of dcache_walk_batch_rcu(): the answer's sequence number, if it is an entry.
+ */
+struct dcache_walk_request {
+	const char *path;
+	size_t len;
+	struct dentry *dentry;
+	uint32_t seq;
+};
+
+/**
+ * dcache_walk_batch - resolve many paths, each as dcache_walk() does.
+ * @requests: @n of them. @n may be 0.
+ * @root, @base, @flags: as for dcache_walk(), of all.
+ *
+ * Before some paths are walked one after the other, what is cached of them is asked for together, a
+ * component of each at a time. That is a gain where they are many and not in the processor's cache; where they
+ * are, it costs as much again as a walk. A path is looked ahead of up to a component that is "." or "..", a
+ * link, or not cached.
+ *
+ * Return: how many paths led to an entry. Context: as dcache_walk().
+ */
+DCACHE_API size_t dcache_walk_batch(struct dentry *root, struct dentry *base,
+				    struct dcache_walk_request *requests, size_t n,
+				    unsigned int flags);
+
+/**
+ * dcache_walk_batch_rcu - the same, each as dcache_walk_rcu() does.
+ * Return: how many paths led to an entry. Context: in a read section.
+ */
+DCACHE_API size_t dcache_walk_batch_rcu(struct dentry *root, struct dentry *base,
+					struct dcache_walk_request *requests, size_t n,
+					unsigned int flags);
 
 DCACHE_END_DECLS
 
