@@ -76,11 +76,14 @@ import Testing
 
   @Test func namesOfAnyKind() throws {
     _ = try cache.own("x", in: cache.root).addNegative()
-    let bytes: [[UInt8]] = [Array("x".utf8), [], Array("a/b".utf8), Array(repeating: 0x78, count: 300)]
+    let bytes: [[UInt8]] = [
+      Array("x".utf8), [], Array("a/b".utf8), Array(repeating: 0x78, count: 300),
+    ]
     let found = cache.lookup(parent: cache.root, names: bytes)
     expect(found.map { $0 != nil } == [true, false, false, false])
     let parts = "y/x/".split(separator: "/", omittingEmptySubsequences: false)
-    expect(cache.lookup(parent: cache.root, names: parts).map { $0 != nil } == [false, true, false])
+    expect(
+      cache.lookup(parent: cache.root, names: parts).map { $0 != nil } == [false, true, false])
   }
 
   @Test func aNameMayComeTwice() throws {
@@ -147,5 +150,49 @@ import Testing
       }
     }
     expect(seen == [0, nil, 2])
+  }
+
+  @Test func pathsLeadWhereEachLeads() throws {
+    let directory = try cache.own("dir", in: cache.root).add(File("dir", census), kind: .directory)
+    _ = try cache.own("a", in: directory).add(File("a", census), kind: .regular)
+    _ = try cache.own("none", in: directory).addNegative()
+    let some = ["dir", "/dir/a", "dir//a", "dir/none", "dir/a/b", "", "dir/../dir/a", "dir/."]
+    let paths = Array(repeating: some, count: 5).flatMap { $0 }
+    var indices: [Int] = []
+    var labels: [String] = []
+    cache.walk(paths: paths, options: .cached) { index, result in
+      indices.append(index)
+      do throws(DcacheError) {
+        let entry = try result.get()
+        labels.append(entry.payload?.label ?? "")
+      } catch {
+        labels.append("\(error.rawValue)")
+      }
+    }
+    expect(indices == Array(paths.indices))
+    let expected = paths.map { path in
+      do throws(DcacheError) {
+        return try cache.walk(path, options: .cached).payload?.label ?? ""
+      } catch {
+        return "\(error.rawValue)"
+      }
+    }
+    expect(labels == expected)
+    expect(labels.prefix(3) == ["dir", "a", "a"])
+  }
+
+  @Test func anErrorEndsAWalkOfManyPaths() throws {
+    _ = try cache.own("a", in: cache.root).add(File("a", census), kind: .regular)
+    var calls = 0
+    #expect(throws: Enough.self) {
+      try cache.walk(paths: Array(repeating: "a", count: 40), options: .cached) {
+        index, _ throws(Enough) in
+        calls += 1
+        if index == 20 { throw Enough() }
+      }
+    }
+    expect(calls == 21)
+    cache.shrink(100)
+    expect(cache.isBare)
   }
 }

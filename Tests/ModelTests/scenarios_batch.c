@@ -143,3 +143,78 @@ SCENARIO(a_batch_without_references_beside_a_drop) = {
 	.run = { drop_and_put, look_at_what_ends },
 	.finish = world_finish,
 };
+
+/* ---- paths ---- */
+
+static struct dentry *below;
+
+static void setup_paths(void)
+{
+	world_setup_dir();
+	below = world_add(world.dir, NAME("n"), INODE_REGULAR);
+}
+
+/* Under one of the two paths, or, walked too early and too late, under none. */
+static void walk_both_paths(void)
+{
+	struct dcache_walk_request walks[] = {
+		{ .path = "x/n", .len = 3 },
+		{ .path = "dir/n", .len = 5 },
+	};
+	int i;
+
+	dcache_walk_batch(world.root, NULL, walks, 2, WALK_CACHED);
+	for (i = 0; i < 2; i++) {
+		MODEL_CHECK(walks[i].dentry == below || PTR_ERR(walks[i].dentry) == -EAGAIN);
+		if (walks[i].dentry == below)
+			dput(below);
+	}
+	MODEL_CHECK(IS_ERR(walks[0].dentry) || IS_ERR(walks[1].dentry));
+}
+
+static void finish_paths(void)
+{
+	dput(below);
+	world_finish();
+}
+
+SCENARIO(many_paths_beside_a_move) = {
+	.covers = "H46",
+	.threads = 2,
+	.setup = setup_paths,
+	.run = { move_dir, walk_both_paths },
+	.finish = finish_paths,
+};
+
+/* The directory goes with its last entry, and is freed. */
+static void drop_all(void)
+{
+	d_drop(below);
+	dput(below);
+	d_drop(world.dir);
+	dput(world.dir);
+}
+
+static void walk_to_what_ends(void)
+{
+	struct dcache_walk_request walk = { .path = "dir/n", .len = 5 };
+
+	if (dcache_walk_batch(world.root, NULL, &walk, 1, WALK_CACHED))
+		dput(walk.dentry);
+	else
+		MODEL_CHECK(PTR_ERR(walk.dentry) == -EAGAIN);
+}
+
+static void finish_dropped(void)
+{
+	world.dir = NULL;
+	world_finish();
+}
+
+SCENARIO(many_paths_beside_the_end_of_a_directory) = {
+	.covers = "H34",
+	.threads = 2,
+	.setup = setup_paths,
+	.run = { drop_all, walk_to_what_ends },
+	.finish = finish_dropped,
+};
