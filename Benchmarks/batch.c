@@ -13,6 +13,7 @@
  *	batch-reference		with a reference, which is given back
  *	batch-miss		names that are not there, without a reference
  *	batch-walk		their whole paths, without a reference: ns a path
+ *	batch-list		each directory, in random order, listed again: its names are there already
  */
 #define _GNU_SOURCE
 #include "names.h"
@@ -29,19 +30,22 @@ struct key {
 	uint32_t path_len;
 };
 
-enum row { HIT, HIT_KNOWN, REFERENCE, MISS, WALK, ROWS };
+enum row { HIT, HIT_KNOWN, REFERENCE, MISS, WALK, LIST, ROWS };
 
 static const char *const row_names[ROWS] = {
-	"batch-hit", "batch-hit-known", "batch-reference", "batch-miss", "batch-walk",
+	"batch-hit", "batch-hit-known", "batch-reference", "batch-miss", "batch-walk", "batch-list",
 };
 
 static struct d_lookup_request requests[MAX_NAMES];
 static struct dcache_walk_request walks[MAX_NAMES];
+static struct dir_listing_entry listed[MAX_NAMES];
 static struct dentry *root;
 static struct key *keys;    /* in the order of the names */
 static struct key *ordered; /* of the round */
 static char *ordered_text, *ordered_paths;
-static size_t nr_keys, batch = 64;
+/* Keys by directory, and where each directory's begin; the last one's end is there, too. */
+static uint32_t *by_directory, *directory_first;
+static size_t nr_keys, nr_listed, batch = 64;
 
 static struct qstr name_of_key(const struct key *key, enum row row)
 {
@@ -61,6 +65,42 @@ static void check_and_put(const struct key *key, struct dentry *dentry)
 {
 	BENCH_CHECK(dentry && !IS_ERR(dentry) && d_inode(dentry) == key->inode);
 	dput(dentry);
+}
+
+/* @n names of the directory that is being listed. */
+static void list_some(struct dir_listing *listing, bool together, const struct key *key, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		struct qstr name = name_of_key(&key[i], LIST);
+
+		/* The listing's own. */
+		ihold(key[i].inode);
+		if (together)
+			listed[i] = (struct dir_listing_entry){ name, key[i].inode, 0 };
+		else
+			BENCH_CHECK(!dir_listing_add(listing, &name, key[i].inode));
+	}
+	if (together)
+		BENCH_CHECK(!dir_listing_add_batch(listing, listed, n));
+}
+
+/* All keys of the directory of @key. Return: how many they are. Nothing was lost, so it is complete then. */
+static size_t list_directory(bool together, const struct key *key, size_t left)
+{
+	struct dir_listing listing;
+	size_t at, n = 1;
+
+	while (n < left && key[n].dir == key->dir)
+		n++;
+	inode_lock_shared(d_inode(key->dir));
+	BENCH_CHECK(!dir_listing_begin(&listing, key->dir));
+	for (at = 0; at < n; at += batch)
+		list_some(&listing, together, key + at, n - at < batch ? n - at : batch);
+	BENCH_CHECK(dir_listing_end(&listing, true));
+	inode_unlock_shared(d_inode(key->dir));
+	return n;
 }
 
 static void look_up_singly(enum row row, const struct key *key, size_t n)
@@ -141,12 +181,59 @@ static void work(unsigned int thread, void *arg)
 
 	(void)thread;
 	for (i = 0; i < nr_keys; i += n) {
+		if (what->row == LIST) {
+			n = list_directory(what->together, ordered + i, nr_keys - i);
+			continue;
+		}
 		n = nr_keys - i < batch ? nr_keys - i : batch;
 		if (what->together)
 			look_up_together(what->row, ordered + i, n);
 		else
 			look_up_singly(what->row, ordered + i, n);
 	}
+}
+
+static int compare_directories(const void *a, const void *b)
+{
+	const uint32_t *x = a, *y = b;
+	uint32_t p = names.at[*x].parent, q = names.at[*y].parent;
+
+	return p != q ? (p > q) - (p < q) : (*x > *y) - (*x < *y);
+}
+
+static void sort_by_directory(void)
+{
+	size_t i;
+
+	by_directory = malloc(nr_keys * sizeof(*by_directory));
+	directory_first = malloc((nr_keys + 1) * sizeof(*directory_first));
+	BENCH_CHECK(by_directory && directory_first);
+	for (i = 0; i < nr_keys; i++)
+		by_directory[i] = (uint32_t)i;
+	qsort(by_directory, nr_keys, sizeof(*by_directory), compare_directories);
+	for (i = 0; i < nr_keys; i++) {
+		if (!i || keys[by_directory[i]].dir != keys[by_directory[i - 1]].dir)
+			directory_first[nr_listed++] = (uint32_t)i;
+	}
+	directory_first[nr_listed] = (uint32_t)nr_keys;
+}
+
+/* Whole directories in random order, their names as they were made. */
+static void order_directories(uint32_t *order, uint64_t *seed)
+{
+	uint32_t *directories = malloc(nr_listed * sizeof(*directories));
+	size_t n = 0, i;
+
+	BENCH_CHECK(directories);
+	bench_order(directories, nr_listed, seed);
+	for (i = 0; i < nr_listed; i++) {
+		uint32_t at = directory_first[directories[i]];
+
+		while (at < directory_first[directories[i] + 1])
+			order[n++] = by_directory[at++];
+	}
+	BENCH_CHECK(n == nr_keys);
+	free(directories);
 }
 
 /* The keys in random order, their texts and paths too: going through them is sequential, so only what the cache
@@ -156,7 +243,10 @@ static void order_keys(enum row row, uint32_t *order, uint64_t *seed)
 	char *text = ordered_text, *path = ordered_paths;
 	size_t i;
 
-	bench_order(order, nr_keys, seed);
+	if (row == LIST)
+		order_directories(order, seed);
+	else
+		bench_order(order, nr_keys, seed);
 	for (i = 0; i < nr_keys; i++) {
 		struct key key = keys[order[i]];
 
@@ -228,6 +318,7 @@ static void fill(void)
 	ordered_text = malloc(bytes);
 	ordered_paths = malloc(path_bytes);
 	BENCH_CHECK(ordered_text && ordered_paths);
+	sort_by_directory();
 	free(all);
 }
 

@@ -78,8 +78,9 @@ struct dir_listing_entry {
 /**
  * dir_listing_add_batch - the listing holds many names: dir_listing_add() of each, whatever became of the
  * others, with the memory in which they lie asked for together, as in d_lookup_batch().
- * @entries: @n of them; @n may be 0. A gain where the names are cached already, and the cache is bigger than
- *	     the processor's.
+ * @entries: @n of them; @n may be 0.
+ *
+ * A gain where the cache is bigger than the processor's, most where the names are there already.
  * Return: 0, or the first error. Context: as dir_listing_add().
  */
 DCACHE_API int dir_listing_add_batch(struct dir_listing *listing, struct dir_listing_entry *entries,
