@@ -12,6 +12,7 @@
  *	dcache/qstr.h		names
  *	dcache/inode.h		objects that names lead to, and directories' operations
  *	dcache/dentry.h		entries: references, adding, dropping, looking up
+ *	dcache/batch.h		looking up many names at once
  *	dcache/parallel.h	one asks, the others wait: the heart of it
  *	dcache/async.h		waiting without sleeping, or not for ever
  *	dcache/alias.h		d_splice_alias, d_add_ci: what a filesystem's lookup ends with
@@ -86,6 +87,7 @@
 #include <dcache/instance.h>
 #include <dcache/inode.h>
 #include <dcache/dentry.h>
+#include <dcache/batch.h>
 #include <dcache/parallel.h>
 #include <dcache/async.h>
 #include <dcache/alias.h>

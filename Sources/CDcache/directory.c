@@ -260,6 +260,47 @@ int dir_listing_add(struct dir_listing *listing, const struct qstr *name, struct
 	return err == -EAGAIN ? 0 : err;
 }
 
+/* @n is at most BATCH_GROUP. Return: the first error, or 0. */
+static int add_group(struct dir_listing *listing, struct dir_listing_entry *entries, size_t n)
+{
+	struct d_lookup_request requests[BATCH_GROUP];
+	int first_error = 0;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		requests[i].parent = listing->dir;
+		requests[i].name = entries[i].name;
+	}
+	/* Without a directory each is refused. */
+	if (listing->dir) {
+		dc_read_lock();
+		look_ahead(requests, n);
+		dc_read_unlock();
+	}
+	for (i = 0; i < n; i++) {
+		entries[i].error = dir_listing_add(listing, &requests[i].name, entries[i].inode);
+		if (!first_error)
+			first_error = entries[i].error;
+	}
+	return first_error;
+}
+
+int dir_listing_add_batch(struct dir_listing *listing, struct dir_listing_entry *entries, size_t n)
+{
+	int first_error = 0;
+	size_t group;
+
+	for (; n; n -= group, entries += group) {
+		int err;
+
+		group = n < BATCH_GROUP ? n : BATCH_GROUP;
+		err = add_group(listing, entries, group);
+		if (!first_error)
+			first_error = err;
+	}
+	return first_error;
+}
+
 bool dir_listing_end(struct dir_listing *listing, bool complete)
 {
 	struct inode *dir;

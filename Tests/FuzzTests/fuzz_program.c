@@ -439,6 +439,22 @@ static void more_calls(int thread, uint8_t what, uint8_t who, struct m_entry **t
 		op_async(thread, byte(), limited);
 		*touched = call->dir;
 		break;
+	case 29: {
+		struct d_lookup_request requests[BATCH_REQUESTS];
+		struct m_entry *dirs[BATCH_REQUESTS];
+		size_t n = (what >> 5 & 1) + (what >> 7) * 2 + 1, j;
+
+		for (j = 0; j < n; j++) {
+			dirs[j] = pick_dir();
+			if (!dirs[j])
+				return;
+			requests[j] = (struct d_lookup_request){ dirs[j]->real, pick_name(), NULL,
+								 0 };
+			hash_maybe(dirs[j], &requests[j].name, who >> 7 && j % 2);
+		}
+		op_lookup_batch(requests, dirs, n);
+		break;
+	}
 	case 30:
 		if (what & 0x80) {
 			op_inode_put_later((who >> 2) % INODE_HANDLES);

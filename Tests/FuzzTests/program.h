@@ -96,6 +96,9 @@ struct m_entry *op_splice(struct call *call, struct m_entry *entry, int *error);
 void op_obtain(struct call *call);
 void op_make_root(struct call *call);
 void op_lookup(struct call *call, bool hash);
+/* Requests for names in @dirs. No more than handles that are spare in any case. */
+#define BATCH_REQUESTS 4
+void op_lookup_batch(struct d_lookup_request *requests, struct m_entry *const *dirs, size_t n);
 void op_end(struct m_entry *entry, uint8_t how, uint8_t arg);
 
 /* ---- program_waits.c ---- */

@@ -360,6 +360,41 @@ void op_lookup(struct call *call, bool hash)
 		keep(m_get(expected));
 }
 
+void op_lookup_batch(struct d_lookup_request *requests, struct m_entry *const *dirs, size_t n)
+{
+	struct m_entry *expected[BATCH_REQUESTS];
+	size_t found, expected_found = 0, i;
+
+	for (i = 0; i < n; i++) {
+		struct errors errors = { 0 };
+
+		name_errors(&errors, &requests[i].name);
+		expected[i] = errors.n ? NULL : m_hashed(dirs[i], m_name(&requests[i].name));
+		expected_found += !!expected[i];
+	}
+	found = d_lookup_batch(requests, n);
+	say("d_lookup_batch(%zu) = %zu", n, found);
+	CHECK(!floor_allocation_failed());
+	CHECK(found == expected_found);
+	for (i = 0; i < n; i++) {
+		const struct d_lookup_request *request = &requests[i];
+		struct errors errors = { 0 };
+
+		name_errors(&errors, &request->name);
+		say("of %d: %ld", number_of(dirs[i]), outcome(request->dentry));
+		/* The bytes are not looked at, but by d_hash. */
+		if (IS_ERR(request->dentry)) {
+			CHECK(failed(&errors, request->dentry));
+			continue;
+		}
+		CHECK(request->name.len && request->name.name &&
+		      request->name.len <= DCACHE_NAME_MAX && request->name.hash);
+		CHECK(request->dentry == (expected[i] ? expected[i]->real : NULL));
+		if (expected[i])
+			keep(m_get(expected[i]));
+	}
+}
+
 void op_end(struct m_entry *entry, uint8_t how, uint8_t arg)
 {
 	struct m_entry *alias = arg < 0xf0 ? pick_where(any_entry, arg) : NULL;

@@ -141,6 +141,47 @@ static void look_and_put(const struct set *set, size_t n)
 	});
 }
 
+/* An operation is a name here, too. */
+static void look_together(const struct set *set, size_t n)
+{
+	struct d_lookup_request requests[KEYS];
+	size_t at, i;
+
+	dcache_read_lock();
+	for (at = 0; at < n; at += KEYS) {
+		for (i = 0; i < KEYS; i++) {
+			const struct key *key = &set->keys[i];
+
+			requests[i].parent = set->dir;
+			requests[i].name = (struct qstr){ key->name, key->len, 0 };
+		}
+		wrong += d_lookup_batch_rcu(requests, KEYS) != KEYS;
+		for (i = 0; i < KEYS; i++)
+			wrong += requests[i].dentry != set->keys[i].entry;
+	}
+	dcache_read_unlock();
+}
+
+static void look_together_and_put(const struct set *set, size_t n)
+{
+	struct d_lookup_request requests[KEYS];
+	size_t at, i;
+
+	for (at = 0; at < n; at += KEYS) {
+		for (i = 0; i < KEYS; i++) {
+			const struct key *key = &set->keys[i];
+
+			requests[i].parent = set->dir;
+			requests[i].name = (struct qstr){ key->name, key->len, 0 };
+		}
+		wrong += d_lookup_batch(requests, KEYS) != KEYS;
+		for (i = 0; i < KEYS; i++) {
+			wrong += requests[i].dentry != set->keys[i].entry;
+			dput(requests[i].dentry);
+		}
+	}
+}
+
 static void look_hash_known(const struct set *set, size_t n)
 {
 	FOR_KEYS(*set, true, {
@@ -257,6 +298,8 @@ static const struct row {
 	{ "d_lookup_rcu-120", look, &names_120 },
 	{ "d_lookup_rcu-13-hash-known", look_hash_known, &names_13 },
 	{ "d_lookup_rcu-13-whole", look_and_check, &names_13 },
+	{ "d_lookup_batch_rcu-13", look_together, &names_13 },
+	{ "d_lookup_batch-dput-13", look_together_and_put, &names_13 },
 	{ "d_lookup_rcu-negative", look, &negatives },
 	{ "d_lookup_rcu-miss", look, &missing },
 	{ "d_lookup_rcu-case-ascii", look, &ascii_case },

@@ -140,6 +140,28 @@ static void look_up_last_without_reference(void)
 	dcache_read_unlock();
 }
 
+/* Together. What is only asked for ahead must not outlive the array. */
+static void look_up_batch(void)
+{
+	struct d_lookup_request requests[] = {
+		{ .parent = world.root, .name = names[0] },
+		{ .parent = world.root, .name = names[2] },
+	};
+
+	MODEL_CHECK(d_lookup_batch(requests, 2) == 2);
+	MODEL_CHECK(requests[0].dentry == entries[0] && requests[1].dentry == entries[2]);
+	dput(requests[0].dentry);
+	dput(requests[1].dentry);
+}
+
+SCENARIO(a_batch_while_its_bucket_is_moved) = {
+	.covers = "H46 T1 T4",
+	.threads = 2,
+	.setup = setup_growing,
+	.run = { tend_twice, look_up_batch },
+	.finish = finish_grown,
+};
+
 SCENARIO(a_lookup_while_its_bucket_is_moved) = {
 	.covers = "H46 T1",
 	.threads = 2,

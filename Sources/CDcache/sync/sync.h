@@ -84,6 +84,12 @@ void dc_call_rcu(struct reclaim *reclaim, struct reclaim_head *head,
 /* A futex with 32 bits; a lock in the low half of a 64-bit word sleeps on that half. */
 #define DC_NO_DEADLINE UINT64_MAX
 
+/* Ask for the line at an address, which may be any: if there is nothing, nothing happens. */
+static inline void dc_prefetch(const void *at)
+{
+	__builtin_prefetch(at);
+}
+
 #ifdef DCACHE_MODEL
 
 void dc_read_lock(void);

@@ -66,7 +66,19 @@ func keep<Name: DentryName & ~Escapable>(_ cache: Cache, _ name: Name, _ count: 
   return right
 }
 
-/// The same, and its payload.
+/// Many in one call, with references that are given back. An operation is a name.
+@inline(never)
+func keepTogether(_ cache: Cache, _ names: [String], _ count: Int) -> Int {
+  var right = 0
+  for _ in 0..<count / names.count {
+    cache.lookup(parent: cache.root, names: names) { _, entry in
+      if let entry, entry.inodeNumber == number { right += 1 }
+    }
+  }
+  return right
+}
+
+/// One, and its payload.
 @inline(never)
 func keepPayload(_ cache: Cache, _ name: String, _ file: File, _ count: Int) -> Int {
   var right = 0
@@ -145,6 +157,9 @@ func measureAll() throws {
   measure("swift-keep-string-40") { keep(cache, long, $0) }
   measure("swift-keep-span-13") { keep(cache, bytes.span.bytes, $0) }
   measure("swift-keep-payload-13") { keepPayload(cache, short, file, $0) }
+
+  let names = Array(repeating: short, count: 64)
+  measure("swift-keep-batch-string-13") { keepTogether(cache, names, $0) }
 
   let root = makeFromC()
   bytes.withUnsafeBytes { bytes in
