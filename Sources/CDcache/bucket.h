@@ -18,11 +18,27 @@
  *	a grace period.
  *
  * Of a node that is found in a slot the @next is of no account: it may be from a chain of before.
+ *
+ * Where there are vectors of 16 bytes, the tags are compared all at once (bucket_tagged_by_vectors()). C
+ * does not know such loads of atomics; the processor does, and what is relied on is little:
+ *
+ *  B3	A slot is eight bytes at a multiple of eight, and so half of an aligned vector. x86-64 reads each
+ *	half whole, so a tag is never one that the slot did not have.
+ *  B4	What the vector says is a hint where to look: a slot with the tag is loaded anew, with
+ *	acquire, and what it leads to is looked at as ever.
+ *  B5	What it does not say counts: that no other slot had the tag. Nothing that is loaded after it, above
+ *	all the head's word (table.h), may be older. x86-64 does not let loads pass one another, and the
+ *	signal fence keeps the compiler from it.
  */
 #ifndef DCACHE_BUCKET_H
 #define DCACHE_BUCKET_H
 
 #include "hlist_bl.h"
+
+#if defined(__SSE2__) && defined(__x86_64__) && !defined(DCACHE_MODEL) && !defined(DC_TSAN)
+#define BUCKET_VECTORS 1
+#include <emmintrin.h>
+#endif
 
 #pragma GCC visibility push(hidden)
 
@@ -34,7 +50,7 @@
 struct bucket {
 	struct hlist_bl_head chain;
 	_Atomic uint64_t slots[BUCKET_SLOTS];
-};
+} __attribute__((aligned(16))); /* copies, too (bucket_view()): B3 */
 
 _Static_assert(BUCKET_SLOTS != 7 || sizeof(struct bucket) == 64, "a bucket is a cache line");
 
@@ -49,39 +65,94 @@ static inline struct hlist_bl_node *bucket_slot(const struct bucket *bucket, uns
 /* Those that may have the hash: in a read section, or with the lock held. */
 struct bucket_search {
 	const struct bucket *bucket;
-	uint32_t slots;			/* a bit for each that bears the tag and is not done with */
+	uint32_t slots; /* a BUCKET_BIT() for each that has the tag and is not done with */
 	struct hlist_bl_node *chained;
+	uint64_t last; /* at the end: the head's word, loaded after all else */
 };
 
-static inline struct hlist_bl_node *bucket_next(struct bucket_search *search)
-{
-	while (search->slots) {
-		unsigned int i = (unsigned int)__builtin_ctz(search->slots);
-		struct hlist_bl_node *node = bucket_slot(search->bucket, i);
+/* Slots as bits of a word: a byte's each of vectors of 16-bit words, of which the first is the head's. */
+#define BUCKET_BIT(slot) (2 * ((slot) + 1))
+#define BUCKET_BITS ((uint32_t)0x5554)
 
-		search->slots &= search->slots - 1;
-		/* It may be empty, or by now. */
-		if (node)
-			return node;
-	}
-	search->chained = search->chained ? hlist_bl_next(search->chained)
-					  : hlist_bl_first(&search->bucket->chain);
-	return search->chained;
+static DC_ALWAYS_INLINE unsigned int bucket_first_of(uint32_t slots)
+{
+	return (unsigned int)__builtin_ctz(slots) / 2 - 1;
 }
 
-static inline struct hlist_bl_node *bucket_first(struct bucket_search *search,
-						 const struct bucket *bucket, uint64_t hash)
+/* The slots that have the tag of @hash. */
+static DC_ALWAYS_INLINE uint32_t bucket_tagged_by_words(const struct bucket *bucket, uint64_t hash)
 {
 	uint32_t slots = 0;
 	unsigned int i;
 
 	/* Without a branch for each: which slot it is cannot be foretold. */
+#pragma GCC unroll 8
 	for (i = 0; i < BUCKET_SLOTS; i++) {
 		uint64_t word = atomic_load_explicit(&bucket->slots[i], memory_order_acquire);
 
-		slots |= (uint32_t)(((word ^ hash) & BUCKET_TAG) == 0) << i;
+		slots |= (uint32_t)(((word ^ hash) & BUCKET_TAG) == 0) << BUCKET_BIT(i);
 	}
-	*search = (struct bucket_search){ .bucket = bucket, .slots = slots };
+	return slots;
+}
+
+#ifdef BUCKET_VECTORS
+/* The upper halves of two pairs of words, each with its tag alone. */
+static DC_ALWAYS_INLINE __m128i bucket_tags(const __m128i *pairs)
+{
+	__m128 halves = _mm_shuffle_ps(_mm_castsi128_ps(_mm_load_si128(&pairs[0])),
+				       _mm_castsi128_ps(_mm_load_si128(&pairs[1])),
+				       _MM_SHUFFLE(3, 1, 3, 1));
+
+	/* The sign stays, so that packing them to 16 bits changes none. */
+	return _mm_srai_epi32(_mm_castps_si128(halves), 16);
+}
+
+/* The same: B3 to B5. */
+static DC_ALWAYS_INLINE uint32_t bucket_tagged_by_vectors(const struct bucket *bucket,
+							  uint64_t hash)
+{
+	const __m128i *pairs = (const __m128i *)(const void *)bucket;
+	__m128i tags = _mm_packs_epi32(bucket_tags(&pairs[0]), bucket_tags(&pairs[2]));
+	__m128i same = _mm_cmpeq_epi16(tags, _mm_set1_epi16((short)(hash >> 48)));
+
+	atomic_signal_fence(memory_order_acquire);
+	return (uint32_t)_mm_movemask_epi8(same) & BUCKET_BITS;
+}
+
+#define bucket_tagged bucket_tagged_by_vectors
+#else
+#define bucket_tagged bucket_tagged_by_words
+#endif
+
+static DC_ALWAYS_INLINE struct hlist_bl_node *bucket_next(struct bucket_search *search)
+{
+	while (search->slots) {
+		struct hlist_bl_node *node = bucket_slot(search->bucket,
+							 bucket_first_of(search->slots));
+
+		search->slots &= search->slots - 1;
+		/* It may be empty, or by now. */
+		if (dc_likely(node))
+			return node;
+	}
+	if (dc_unlikely(search->chained)) {
+		search->chained = hlist_bl_next(search->chained);
+		if (search->chained)
+			return search->chained;
+		search->last = atomic_load_explicit(&search->bucket->chain.first,
+						    memory_order_acquire);
+		return NULL;
+	}
+	search->last = atomic_load_explicit(&search->bucket->chain.first, memory_order_acquire);
+	search->chained = hlist_bl_node_of(search->last);
+	return search->chained;
+}
+
+static DC_ALWAYS_INLINE struct hlist_bl_node *bucket_first(struct bucket_search *search,
+							   const struct bucket *bucket,
+							   uint64_t hash)
+{
+	*search = (struct bucket_search){ .bucket = bucket, .slots = bucket_tagged(bucket, hash) };
 	return bucket_next(search);
 }
 
