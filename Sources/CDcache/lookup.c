@@ -77,11 +77,16 @@ static DC_ALWAYS_INLINE struct dentry *lookup_rcu_plain(const struct dentry *par
 							const struct qstr *name, uint32_t hash,
 							uint32_t *seq)
 {
+	struct dentry *dentry;
+	struct hit hit;
 	bool missed;
-	struct dentry *dentry = find_plain(parent, name->name, (uint64_t)name->len << 32 | hash,
-					   seq, &missed);
 
-	return dc_likely(dentry || missed) ? dentry : lookup_rcu_any(parent, name, seq);
+	dentry = find_plain(parent, name->name, (uint64_t)name->len << 32 | hash, &hit, &missed);
+	if (dc_likely(dentry)) {
+		*seq = hit.seq;
+		return dentry;
+	}
+	return missed ? NULL : lookup_rcu_any(parent, name, seq);
 }
 
 /* A hash that takes more registers than there are without saving some. */
@@ -239,14 +244,15 @@ static DC_ALWAYS_INLINE bool lookup_exact_plain(struct dentry *parent, const cha
 						uint64_t hash_len, struct dentry **found)
 {
 	const struct dcache *dc = parent->d_dcache;
-	uint32_t rename_seq = read_seqcount(&dc->rename_seq), seq;
+	uint32_t rename_seq = read_seqcount(&dc->rename_seq);
+	struct hit hit;
 	struct dentry *dentry;
 	bool missed, got, unchanged;
 
 	dc_read_lock();
-	dentry = find_plain(parent, name, hash_len, &seq, &missed);
+	dentry = find_plain(parent, name, hash_len, &hit, &missed);
 	got = dentry && lockref_tryget_once(&dentry->d_lockref);
-	unchanged = got && seqcount_unchanged(&dentry->d_seq, seq);
+	unchanged = got && seqcount_unchanged(&dentry->d_seq, hit.seq);
 	dc_read_unlock();
 	if (dc_unlikely(!unchanged)) {
 		if (got)

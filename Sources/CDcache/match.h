@@ -17,6 +17,10 @@
 
 #include "internal.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #pragma GCC visibility push(hidden)
 
 /* ---- hashes ---- */
@@ -36,11 +40,10 @@ static DC_ALWAYS_INLINE uint64_t table_hash_here(const struct dentry *parent, ui
 	return table_mix(atomic_load_explicit(&parent->d_dirno, memory_order_relaxed), hash);
 }
 
+/* XXH3 leaves its lower half as good as the whole. */
 static DC_ALWAYS_INLINE uint32_t hash_fold(uint64_t hash)
 {
-	uint32_t folded = (uint32_t)(hash ^ (hash >> 32));
-
-	return dc_likely(folded) ? folded : 1;
+	return dc_likely((uint32_t)hash) ? (uint32_t)hash : 1;
 }
 
 /* What XXH3_64bits_withSecret() does first, but here: of at most 16 bytes. */
@@ -122,6 +125,44 @@ static DC_ALWAYS_INLINE uint64_t load_last(const char *name, uint32_t len)
 #endif
 }
 
+/* How many bytes are there from @at to the first '/', or to @end? */
+static DC_ALWAYS_INLINE uint32_t length_until_slash(const char *at, const char *end)
+{
+	const char *from = at;
+
+#ifdef __SSE2__
+	const __m128i slashes = _mm_set1_epi8('/');
+
+	while (dc_likely(end - at >= 16)) {
+		__m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
+		uint32_t found = (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, slashes));
+
+		if (dc_likely(found))
+			return (uint32_t)(at - from) + (uint32_t)__builtin_ctz(found);
+		at += 16;
+	}
+#endif
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	while (at < end) {
+		const uint64_t ones = 0x0101010101010101u;
+		uint64_t word = end - at >= 8 ? load_word(at) : load_tail(at, (uint32_t)(end - at));
+		uint64_t found;
+
+		/* The lowest that is set is right: a byte borrows of those above it. */
+		word ^= ones * '/';
+		found = (word - ones) & ~word & ones << 7;
+		if (found)
+			return (uint32_t)(at - from) + (uint32_t)__builtin_ctzll(found) / 8;
+		at += 8;
+	}
+	return (uint32_t)(end - from);
+#else
+	while (at < end && *at != '/')
+		at++;
+	return (uint32_t)(at - from);
+#endif
+}
+
 /* ---- comparing ---- */
 
 /* Of at least one byte. The last word first: more names are the same in the beginning. */
@@ -157,32 +198,37 @@ static DC_ALWAYS_INLINE uint32_t plain_hash(const struct dentry *parent, const s
 	return name->hash;
 }
 
+/* What was found by its name, as of @seq. */
+struct hit {
+	uint32_t seq;
+	uint32_t flags;
+};
+
 /*
  * d_match() == D_SAME, of a plain name and a hashed entry. False says nothing.
  *
  * The order is that of d_match(): the sequence number, what it covers, and the number again.
  */
 static DC_ALWAYS_INLINE bool d_hits(const struct dentry *dentry, const struct dentry *parent,
-				    const char *name, uint64_t hash_len, uint32_t *seqp)
+				    const char *name, uint64_t hash_len, struct hit *hit)
 {
-	uint32_t seq = read_seqcount(&dentry->d_seq);
-
-	*seqp = seq;
-	return dc_likely(atomic_load_explicit(&dentry->d_hash_len, memory_order_acquire) ==
-			 hash_len) &&
-	       dc_likely(atomic_load_explicit(&dentry->d_parent, memory_order_acquire) == parent) &&
-	       dc_likely(atomic_load_explicit(&dentry->d_flags, memory_order_acquire) &
-			 DCACHE_HASHED) &&
+	hit->seq = read_seqcount(&dentry->d_seq);
+	if (dc_unlikely(atomic_load_explicit(&dentry->d_hash_len, memory_order_acquire) !=
+			hash_len) ||
+	    dc_unlikely(atomic_load_explicit(&dentry->d_parent, memory_order_acquire) != parent))
+		return false;
+	hit->flags = atomic_load_explicit(&dentry->d_flags, memory_order_acquire);
+	return dc_likely(hit->flags & DCACHE_HASHED) &&
 	       dc_likely(iname_equal(dentry, name, (uint32_t)(hash_len >> 32))) &&
-	       dc_likely(seqcount_unchanged(&dentry->d_seq, seq));
+	       dc_likely(seqcount_unchanged(&dentry->d_seq, hit->seq));
 }
 
 /*
- * The entry of a plain name, as of *@seq, if it is where nearly all are: in the first slot with the tag.
- * NULL: search as ever; but if *@missed, that has been done, and there is none. In a read section.
+ * The entry of a plain name if it is where nearly all are: in the first slot with the tag. NULL: search as
+ * ever; but if *@missed, that has been done, and there is none. In a read section.
  */
 static DC_ALWAYS_INLINE struct dentry *find_plain(const struct dentry *parent, const char *name,
-						  uint64_t hash_len, uint32_t *seq, bool *missed)
+						  uint64_t hash_len, struct hit *hit, bool *missed)
 {
 	uint64_t array = table_current(&parent->d_dcache->entries);
 	uint64_t hash = table_hash_here(parent, (uint32_t)hash_len);
@@ -191,18 +237,18 @@ static DC_ALWAYS_INLINE struct dentry *find_plain(const struct dentry *parent, c
 	struct hlist_bl_node *node;
 
 	*missed = false;
-	if (!slots) {
+	if (dc_unlikely(!slots)) {
 		/* Neither a chain, nor MOVED: in one look, after the slots (table.h). */
-		*missed = dc_likely(
-			!(atomic_load_explicit(&bucket->chain.first, memory_order_acquire) &
-			  ~(HLIST_BL_LOCKED | HLIST_BL_SLEEPERS)));
+		*missed = dc_likely(!(atomic_load_explicit(&bucket->chain.first,
+							   memory_order_acquire) &
+				      ~(HLIST_BL_LOCKED | HLIST_BL_SLEEPERS)));
 		return NULL;
 	}
 	node = bucket_slot(bucket, bucket_first_of(slots));
 	if (dc_likely(node)) {
 		struct dentry *dentry = container_of(node, struct dentry, d_hash);
 
-		if (d_hits(dentry, parent, name, hash_len, seq))
+		if (d_hits(dentry, parent, name, hash_len, hit))
 			return dentry;
 	}
 	return NULL;
