@@ -6,7 +6,9 @@
  * and, in the sixteen bits that addresses do not need (dc_alloc()), a tag, which is bits of the node's hash that have no part
  * in choosing the bucket. A search reads the line and goes to those nodes alone whose tag is right; so it
  * meets a stranger once in some ten thousand times, and a miss reads nothing else. A node goes into a
- * free slot, or if there is none to the front of the chain, and stays in that place until it is taken out.
+ * free slot, its home if that is one (bucket_home()), or if there is none to the front of the chain, and
+ * stays in that place until it is taken out. So two of three are at home, and whoever looks there first
+ * need not wait for the comparison of all.
  *
  * Readers search in a read section, without the lock; slots are stored with release and loaded with
  * acquire. So
@@ -62,6 +64,19 @@ static inline struct hlist_bl_node *bucket_slot(const struct bucket *bucket, uns
 				~BUCKET_TAG);
 }
 
+/* The slot where a search looks first: bits of the hash that nearly are neither the tag nor choose the
+ * bucket. */
+static DC_ALWAYS_INLINE unsigned int bucket_home(uint64_t hash)
+{
+	unsigned int eighth = (unsigned int)(hash >> 40) & 7;
+
+#if BUCKET_SLOTS == 7
+	return eighth - eighth / 4;
+#else
+	return eighth % BUCKET_SLOTS;
+#endif
+}
+
 /* Those that may have the hash: in a read section, or with the lock held. */
 struct bucket_search {
 	const struct bucket *bucket;
@@ -74,10 +89,16 @@ struct bucket_search {
 #define BUCKET_BIT(slot) (2 * ((slot) + 1))
 #define BUCKET_BITS ((uint32_t)0x5554)
 
-static DC_ALWAYS_INLINE unsigned int bucket_first_of(uint32_t slots)
+/* What is in the first of @slots, which are some. It may be empty, or by now. */
+static DC_ALWAYS_INLINE uint64_t bucket_first_word(const struct bucket *bucket, uint32_t slots)
 {
-	return (unsigned int)__builtin_ctz(slots) / 2 - 1;
+	/* Four bytes of the bucket for each bit. */
+	const void *slot = (const char *)bucket + 4 * (size_t)__builtin_ctz(slots);
+
+	return atomic_load_explicit((const _Atomic uint64_t *)slot, memory_order_acquire);
 }
+
+_Static_assert(offsetof(struct bucket, slots) == 8 && BUCKET_BIT(1) == 4, "bits are of four bytes");
 
 /* The slots that have the tag of @hash. */
 static DC_ALWAYS_INLINE uint32_t bucket_tagged_by_words(const struct bucket *bucket, uint64_t hash)
@@ -127,11 +148,10 @@ static DC_ALWAYS_INLINE uint32_t bucket_tagged_by_vectors(const struct bucket *b
 static DC_ALWAYS_INLINE struct hlist_bl_node *bucket_next(struct bucket_search *search)
 {
 	while (search->slots) {
-		struct hlist_bl_node *node = bucket_slot(search->bucket,
-							 bucket_first_of(search->slots));
+		struct hlist_bl_node *node = hlist_bl_node_of(
+			bucket_first_word(search->bucket, search->slots) & ~BUCKET_TAG);
 
 		search->slots &= search->slots - 1;
-		/* It may be empty, or by now. */
 		if (dc_likely(node))
 			return node;
 	}
@@ -186,9 +206,9 @@ static inline bool bucket_same_slots(const struct bucket *bucket, const struct b
 /* The lock is held. */
 static inline void bucket_add(struct bucket *bucket, struct hlist_bl_node *node, uint64_t hash)
 {
-	unsigned int i;
+	unsigned int i = bucket_home(hash), left;
 
-	for (i = 0; i < BUCKET_SLOTS; i++) {
+	for (left = BUCKET_SLOTS; left; left--, i = (i + 1) % BUCKET_SLOTS) {
 		if (!atomic_load_explicit(&bucket->slots[i], memory_order_relaxed)) {
 			atomic_store_explicit(&bucket->slots[i],
 					      (uint64_t)(uintptr_t)node | (hash & BUCKET_TAG),

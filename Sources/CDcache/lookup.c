@@ -15,8 +15,8 @@
  *  L3	In a read section nobody sleeps. If the found entry's lock stays held for longer than a
  *	short spin, the section is left, the processor is yielded, and the search begins anew.
  *
- * The bucket is chosen by the name's hash and the number of the directory, mixed into one word
- * every bit of which depends on all: as good as random for one directory and for many. The table may
+ * The bucket is chosen by the name's hash and the number of the directory, each of them as good as random,
+ * mixed into one word: as good as random for one directory and for many. The table may
  * be changing its size: table.c, T1.
  */
 #include "internal.h"
@@ -81,7 +81,8 @@ static DC_ALWAYS_INLINE struct dentry *lookup_rcu_plain(const struct dentry *par
 	struct hit hit;
 	bool missed;
 
-	dentry = find_plain(parent, name->name, (uint64_t)name->len << 32 | hash, &hit, &missed);
+	dentry = find_plain(parent, name->name, (uint64_t)name->len << 32 | hash, false, &hit,
+			    &missed);
 	if (dc_likely(dentry)) {
 		*seq = hit.seq;
 		return dentry;
@@ -250,7 +251,7 @@ static DC_ALWAYS_INLINE bool lookup_exact_plain(struct dentry *parent, const cha
 	bool missed, got, unchanged;
 
 	dc_read_lock();
-	dentry = find_plain(parent, name, hash_len, &hit, &missed);
+	dentry = find_plain(parent, name, hash_len, false, &hit, &missed);
 	got = dentry && lockref_tryget_once(&dentry->d_lockref);
 	unchanged = got && seqcount_unchanged(&dentry->d_seq, hit.seq);
 	dc_read_unlock();

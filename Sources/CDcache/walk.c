@@ -382,8 +382,8 @@ static DC_NOINLINE int stride(struct walk *w)
 				(dir_flags & (DCACHE_OP_HASH | DCACHE_OP_COMPARE))))
 			break;
 		dentry = find_plain(dir, at,
-				    (uint64_t)len << 32 | hash_bytes(dir->d_dcache, at, len), &hit,
-				    &missed);
+				    (uint64_t)len << 32 | hash_bytes(dir->d_dcache, at, len), true,
+				    &hit, &missed);
 		if (dc_unlikely(!dentry || d_outdated(dentry, inode)))
 			break;
 		if (dc_unlikely(hit.flags & (DCACHE_OP_REVALIDATE | DCACHE_EXPIRES)) &&
