@@ -432,10 +432,12 @@ static int walk_on(struct walk *w)
 	int err = w->began ? 0 : begin(w);
 
 	while (!err) {
-		if (!w->by_reference)
+		if (!w->by_reference) {
 			err = stride(w);
-		if (err)
-			break;
+			/* The usual end. */
+			if (err || (!w->depth && w->texts[0].at == w->texts[0].end))
+				break;
+		}
 		nr = w->nr;
 		if (!next_component(w, &c))
 			return 0;
@@ -473,13 +475,14 @@ static int walk_init(struct walk *w, struct dentry *root, struct dentry *base, c
 	w->blocks = NULL;
 	w->by_reference = false;
 	w->places = w->first_places;
+	w->room = WALK_PLACES;
 	w->nr = 0;
 	return 0;
 }
 
+/* A round. The walk holds nothing: walk_init(), or walk_reset(). */
 static void walk_start(struct walk *w)
 {
-	walk_reset(w);
 	w->began = false;
 	w->follow = !(w->flags & WALK_NOFOLLOW);
 	w->directory = w->flags & WALK_DIRECTORY;
@@ -570,13 +573,15 @@ struct dentry *dcache_walk(struct dentry *root, struct dentry *base, const char 
 	     round += w.got != LOCKREF_BUSY || (flags & WALK_CACHED)) {
 		if (attempt)
 			dc_yield((flags & WALK_CACHED) ? 0 : attempt - 1);
-		attempt++;
+		if (attempt++)
+			walk_reset(&w);
 		walk_start(&w);
 		answer = round_without_references(&w, &kept);
 		if (kept)
 			answer = round_with_references(&w);
 	}
-	walk_reset(&w);
+	if (w.by_reference || w.blocks)
+		walk_reset(&w);
 	return answer ? answer : ERR_PTR(-EAGAIN);
 }
 

@@ -417,8 +417,20 @@ static void *look_up_same(void *arg)
 	return d_lookup(search->tree->root, &name);
 }
 
+/* The number of the name in that slot: they fill the slots from the home on. */
+static unsigned int number_in(struct tree *tree, unsigned int slot)
+{
+	char buf[NAME_SIZE];
+	struct qstr name = nth_name(buf, "same", 0);
+
+	if (slot >= BUCKET_SLOTS)
+		return slot;
+	CHECK(!d_hash_name(tree->root, &name));
+	return (slot + BUCKET_SLOTS - bucket_home(table_hash(tree->root, &name))) % BUCKET_SLOTS;
+}
+
 /* The names fill the slots and then a chain, of which the last is the newest. Who looks for @wanted is
- * stopped at the entry of @at while the table grows. */
+ * stopped at the entry of @at while the table grows. Both are slots, or numbers of the chain's. */
 static void moved_under_a_reader(unsigned int at, unsigned int wanted)
 {
 	static const struct dentry_operations ops = { .d_hash = one_hash,
@@ -435,9 +447,10 @@ static void moved_under_a_reader(unsigned int at, unsigned int wanted)
 
 	opts.d_op = &ops;
 	opts.hash_buckets = 16;
-	nth_name(at_buf, "same", at);
-	stop.at = at_buf;
 	tree = tree_begin(&opts, NULL);
+	nth_name(at_buf, "same", number_in(&tree, at));
+	stop.at = at_buf;
+	wanted = number_in(&tree, wanted);
 	for (i = 0; i < BUCKET_SLOTS + 5; i++) {
 		name = nth_name(buf, "same", i);
 		dput(tree_add(&tree, tree.root, &name, 0));
