@@ -189,6 +189,15 @@ struct dentry *d_make_root(struct inode *inode)
 	return root;
 }
 
+/* The @nth directory's number, not 0: any other's is another, and no bits of theirs are alike (the finalizer
+ * of MurmurHash3, A. Appleby, is one to one). */
+static uint32_t dirno_of(uint32_t nth)
+{
+	nth = (nth ^ (nth >> 16)) * 0x85ebca6bu;
+	nth = (nth ^ (nth >> 13)) * 0xc2b2ae35u;
+	return nth ^ (nth >> 16);
+}
+
 void d_set_inode(struct dentry *dentry, struct inode *inode)
 {
 	struct dcache *dc = dentry->d_dcache;
@@ -196,7 +205,8 @@ void d_set_inode(struct dentry *dentry, struct inode *inode)
 	if (is_dir(inode) && !atomic_load_explicit(&dentry->d_dirno, memory_order_relaxed))
 		atomic_store_explicit(
 			&dentry->d_dirno,
-			atomic_fetch_add_explicit(&dc->next_dirno, 1, memory_order_relaxed) + 1,
+			dirno_of(atomic_fetch_add_explicit(&dc->next_dirno, 1,
+							   memory_order_relaxed) + 1),
 			memory_order_relaxed);
 	hlist_add_head(&dentry->d_alias, &inode->i_dentry);
 	/* Before the inode is seen. */

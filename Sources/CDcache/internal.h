@@ -80,7 +80,7 @@ struct external_name {
 #define DCACHE_LRU_SHARD_SHIFT	28	/* the LRU shard, fixed: four bits */
 
 /*
- * An entry, 192 bytes. The first cache line holds what a hit without a reference reads of the
+ * An entry, 192 bytes. The first cache line holds what a hit without a reference, or a walk, reads of the
  * directory, and of the entry itself but for the rest of its name, whose line is asked for at the same
  * time.
  *
@@ -97,7 +97,10 @@ struct dentry {
 	struct dcache *d_dcache;		/* fixed */
 	/* Number of the directory in hashes, 0 until it first has an inode that is one; then fixed. */
 	_Atomic uint32_t d_dirno;
-	_Atomic uint32_t d_woken;		/* futex of those who sleep for the lookup's end */
+	/* The generation of its directory (i_generation) in which it was last known to be true:
+	 * taken before the backend was asked. d_lock, and d_seq where it moves; made older by
+	 * anybody, d_outdate(). */
+	_Atomic uint32_t d_generation;
 	/* The name's bytes, zero-padded; of a longer one, word 0 is a struct external_name's
 	 * address, to be followed only after d_seq has been checked. */
 	_Atomic uint64_t d_iname[DNAME_INLINE_WORDS];
@@ -125,10 +128,7 @@ struct dentry {
 	};
 	/* When it turns stale, in dc_ticks(); with DCACHE_EXPIRES. d_lock. */
 	_Atomic uint32_t d_expires;
-	/* The generation of its directory (i_generation) in which it was last known to be true:
-	 * taken before the backend was asked. d_lock, and d_seq where it moves; made older by
-	 * anybody, d_outdate(). */
-	_Atomic uint32_t d_generation;
+	_Atomic uint32_t d_woken;		/* futex of those who sleep for the lookup's end */
 } __attribute__((aligned(64)));
 
 _Static_assert(sizeof(struct dentry) == 192, "an entry is three cache lines");
@@ -145,6 +145,8 @@ struct inode {
 	_Atomic uint32_t i_dir_seq;
 	struct dc_lock i_lock;
 	uint8_t i_type;
+	/* Of what is cached in this directory. With the type in the first line: a walk reads these two. */
+	_Atomic uint32_t i_generation;
 	struct hlist_head i_dentry;		/* i_lock; aliases */
 	struct dcache *i_dcache;
 	const struct inode_operations *i_op;
@@ -153,7 +155,6 @@ struct inode {
 	struct hlist_bl_node i_hash;		/* its bucket's lock; icache.c */
 	_Atomic uint32_t i_state;		/* its bucket's lock; 0 if it was never in the table */
 	_Atomic uint32_t i_evictor;		/* the thread that runs evict, if in the table */
-	_Atomic uint32_t i_generation;		/* of what is cached in this directory */
 	_Atomic uint32_t i_complete_expires;	/* in dc_ticks(), if negative entries expire */
 	_Atomic uint32_t i_doubts;		/* names invalidated: directory.c, N6 */
 	_Atomic uint64_t i_complete;		/* what is known of all names: directory.c */

@@ -166,6 +166,16 @@ static inline enum lockref_got lockref_tryget(struct lockref *ref)
 	return lockref_get_below(ref, LOCKREF_MAX);
 }
 
+/* The same at the first attempt, or not at all: false says nothing. */
+static inline bool lockref_tryget_once(struct lockref *ref)
+{
+	uint64_t word = atomic_load_explicit(&ref->word, memory_order_relaxed);
+
+	return !(word & LOCKREF_LOCKED) && (word >> 32) < LOCKREF_MAX &&
+	       atomic_compare_exchange_strong_explicit(&ref->word, &word, word + LOCKREF_ONE,
+						       memory_order_acquire, memory_order_relaxed);
+}
+
 /* The same for who has one, or has something that has: not refused, but stuck in the end. */
 static inline enum lockref_got lockref_tryget_again(struct lockref *ref)
 {

@@ -15,32 +15,24 @@
  *  L3	In a read section nobody sleeps. If the found entry's lock stays held for longer than a
  *	short spin, the section is left, the processor is yielded, and the search begins anew.
  *
- * The bucket is chosen by the name's hash and the number of the directory, mixed into one word
- * every bit of which depends on all: as good as random for one directory and for many. The table may
+ * The bucket is chosen by the name's hash and the number of the directory, each of them as good as random,
+ * mixed into one word: as good as random for one directory and for many. The table may
  * be changing its size: table.c, T1.
  */
 #include "internal.h"
-
-static uint64_t mix(uint32_t dirno, uint32_t hash)
-{
-	uint64_t z = ((uint64_t)dirno << 32 | hash) * 0x9e3779b97f4a7c15u;
-
-	z ^= z >> 32;
-	z *= 0xd6e8feb86659fd93u;
-	return z ^ (z >> 32);
-}
+#include "match.h"
 
 uint64_t table_hash(const struct dentry *parent, const struct qstr *name)
 {
-	return mix(atomic_load_explicit(&parent->d_dirno, memory_order_relaxed), name->hash);
+	return table_hash_here(parent, name->hash);
 }
 
 uint64_t table_hash_of(const struct dentry *dentry)
 {
 	const struct dentry *parent = d_parent_of(dentry);
 
-	return mix(atomic_load_explicit(&parent->d_dirno, memory_order_relaxed),
-		   (uint32_t)atomic_load_explicit(&dentry->d_hash_len, memory_order_relaxed));
+	return table_mix(atomic_load_explicit(&parent->d_dirno, memory_order_relaxed),
+			 (uint32_t)atomic_load_explicit(&dentry->d_hash_len, memory_order_relaxed));
 }
 
 uint64_t entries_hash(const struct hlist_bl_node *node)
@@ -57,28 +49,67 @@ struct dentry *lookup_rcu(const struct dentry *parent, const struct qstr *name, 
 {
 	uint64_t array = table_current(&parent->d_dcache->entries);
 	uint64_t hash = table_hash(parent, name);
-	const struct bucket *bucket;
+	struct bucket_search search;
 
 	do {
-		struct bucket_search search;
 		struct hlist_bl_node *node;
 
-		bucket = table_bucket(array, hash);
-		bucket_for_each(node, &search, bucket, hash) {
+		bucket_for_each(node, &search, table_bucket(array, hash), hash) {
 			struct dentry *dentry = container_of(node, struct dentry, d_hash);
 
 			if (d_match(dentry, DCACHE_HASHED, parent, name, seq) == D_SAME)
 				return dentry;
 		}
-	} while (table_moved_on(bucket, &array));
+	} while (table_moves_on(search.last, &array));
 	return NULL;
 }
 
-struct dentry *d_lookup_rcu(const struct dentry *parent, const struct qstr *name, uint32_t *seq)
+/* Of any name, and wherever it is. */
+static DC_NOINLINE struct dentry *lookup_rcu_any(const struct dentry *parent,
+						 const struct qstr *name, uint32_t *seq)
 {
 	struct qstr prepared;
 
 	return name_prepare(parent, name, &prepared) ? NULL : lookup_rcu(parent, &prepared, seq);
+}
+
+static DC_ALWAYS_INLINE struct dentry *lookup_rcu_plain(const struct dentry *parent,
+							const struct qstr *name, uint32_t hash,
+							uint32_t *seq)
+{
+	struct dentry *dentry;
+	struct hit hit;
+	bool missed;
+
+	dentry = find_plain(parent, name->name, (uint64_t)name->len << 32 | hash, false, &hit,
+			    &missed);
+	if (dc_likely(dentry)) {
+		*seq = hit.seq;
+		return dentry;
+	}
+	return missed ? NULL : lookup_rcu_any(parent, name, seq);
+}
+
+/* A hash that takes more registers than there are without saving some. */
+static DC_NOINLINE struct dentry *lookup_rcu_longer(const struct dentry *parent,
+						    const struct qstr *name, uint32_t *seq)
+{
+	return lookup_rcu_plain(parent, name, plain_hash(parent, name), seq);
+}
+
+struct dentry *d_lookup_rcu(const struct dentry *parent, const struct qstr *name, uint32_t *seq)
+{
+	uint32_t hash = name->hash;
+
+	if (!name_is_plain(parent, name))
+		return lookup_rcu_any(parent, name, seq);
+	if (hash)
+		hash_check(parent, name);
+	else if (dc_likely(name->len <= 16))
+		hash = hash_short(parent->d_dcache, name->name, name->len);
+	else
+		return lookup_rcu_longer(parent, name, seq);
+	return lookup_rcu_plain(parent, name, hash, seq);
 }
 
 bool d_seq_retry(const struct dentry *dentry, uint32_t seq)
@@ -103,14 +134,14 @@ bool dget_rcu(struct dentry *dentry, uint32_t seq)
 }
 
 /* Search one bucket. @trying: as lookup_try(). */
-static enum d_found bucket_get(const struct bucket *bucket, uint64_t hash, struct dentry *parent,
-			       const struct qstr *name, bool trying, struct dentry **found)
+static enum d_found bucket_get(struct bucket_search *search, const struct bucket *bucket,
+			       uint64_t hash, struct dentry *parent, const struct qstr *name,
+			       bool trying, struct dentry **found)
 {
-	struct bucket_search search;
 	struct hlist_bl_node *node;
 	int spins = 0;
 
-	bucket_for_each(node, &search, bucket, hash) {
+	bucket_for_each(node, search, bucket, hash) {
 		struct dentry *dentry = container_of(node, struct dentry, d_hash);
 		enum d_match match;
 		uint32_t seq;
@@ -150,17 +181,16 @@ static enum d_found table_get(struct dentry *parent, const struct qstr *name, bo
 {
 	uint64_t hash = table_hash(parent, name);
 	uint64_t array = table_current(&parent->d_dcache->entries);
-	const struct bucket *bucket;
+	struct bucket_search search;
 
 	*found = NULL;
 	do {
-		enum d_found result;
+		enum d_found result = bucket_get(&search, table_bucket(array, hash), hash, parent,
+						 name, trying, found);
 
-		bucket = table_bucket(array, hash);
-		result = bucket_get(bucket, hash, parent, name, trying, found);
 		if (result != D_MISSED)
 			return result;
-	} while (table_moved_on(bucket, &array));
+	} while (table_moves_on(search.last, &array));
 	return D_MISSED;
 }
 
@@ -174,7 +204,8 @@ enum d_found lookup_try(struct dentry *parent, const struct qstr *name, struct d
 	return table_get(parent, name, true, found);
 }
 
-struct dentry *lookup_exact(struct dentry *parent, const struct qstr *name)
+/* Of any prepared name, and as often as it takes. */
+static DC_NOINLINE struct dentry *lookup_exact_any(struct dentry *parent, const struct qstr *name)
 {
 	struct dcache *dc = parent->d_dcache;
 	unsigned int attempt = 0;
@@ -209,15 +240,62 @@ struct dentry *lookup_exact(struct dentry *parent, const struct qstr *name)
 	}
 }
 
-struct dentry *d_lookup(struct dentry *parent, const struct qstr *name)
+/* The same of a plain one, if there is nothing in the way. False: there is. */
+static DC_ALWAYS_INLINE bool lookup_exact_plain(struct dentry *parent, const char *name,
+						uint64_t hash_len, struct dentry **found)
+{
+	const struct dcache *dc = parent->d_dcache;
+	uint32_t rename_seq = read_seqcount(&dc->rename_seq);
+	struct hit hit;
+	struct dentry *dentry;
+	bool missed, got, unchanged;
+
+	dc_read_lock();
+	dentry = find_plain(parent, name, hash_len, false, &hit, &missed);
+	got = dentry && lockref_tryget_once(&dentry->d_lockref);
+	unchanged = got && seqcount_unchanged(&dentry->d_seq, hit.seq);
+	dc_read_unlock();
+	if (dc_unlikely(!unchanged)) {
+		if (got)
+			dput(dentry);
+		if (dentry || !missed || !seqcount_unchanged(&dc->rename_seq, rename_seq))
+			return false;
+	}
+	DC_PROBE_LOOKUP(parent, name, (uint32_t)(hash_len >> 32), dentry);
+	*found = dentry;
+	return true;
+}
+
+struct dentry *lookup_exact(struct dentry *parent, const struct qstr *name)
+{
+	struct dentry *dentry;
+
+	if (name_is_plain(parent, name) &&
+	    lookup_exact_plain(parent, name->name, (uint64_t)name->len << 32 | name->hash, &dentry))
+		return dentry;
+	return lookup_exact_any(parent, name);
+}
+
+static DC_NOINLINE struct dentry *d_lookup_any(struct dentry *parent, const struct qstr *name)
 {
 	struct dentry *dentry;
 	struct qstr prepared;
 
 	if (name_prepare(parent, name, &prepared))
 		return NULL;
-	dentry = lookup_exact(parent, &prepared);
+	dentry = lookup_exact_any(parent, &prepared);
 	return IS_ERR(dentry) ? NULL : dentry;
+}
+
+struct dentry *d_lookup(struct dentry *parent, const struct qstr *name)
+{
+	struct dentry *dentry;
+
+	if (name_is_plain(parent, name) &&
+	    lookup_exact_plain(parent, name->name,
+			       (uint64_t)name->len << 32 | plain_hash(parent, name), &dentry))
+		return dentry;
+	return d_lookup_any(parent, name);
 }
 
 struct dentry *d_hash_and_lookup(struct dentry *parent, struct qstr *name)

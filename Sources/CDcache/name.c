@@ -17,10 +17,8 @@
  */
 #include <string.h>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include "internal.h"
+#include "match.h"
 
 _Static_assert(NAME_SECRET_SIZE >= XXH3_SECRET_SIZE_MIN, "XXH3 takes this much of the secret");
 
@@ -48,12 +46,9 @@ int name_secret_init(struct dcache *dc, uint64_t seed)
 	return 0;
 }
 
-static uint32_t hash_bytes(const struct dcache *dc, const void *bytes, size_t len)
+uint32_t hash_long(const struct dcache *dc, const void *bytes, size_t len)
 {
-	uint64_t hash = XXH3_64bits_withSecret(bytes, len, dc->name_secret, NAME_SECRET_SIZE);
-	uint32_t folded = (uint32_t)(hash ^ (hash >> 32));
-
-	return folded ? folded : 1;
+	return hash_fold(XXH3_64bits_withSecret(bytes, len, dc->name_secret, NAME_SECRET_SIZE));
 }
 
 uint64_t number_hash(const struct dcache *dc, uint64_t number)
@@ -82,7 +77,7 @@ int name_check(const struct qstr *name)
 	return err;
 }
 
-static int name_hash(const struct dentry *parent, struct qstr *name)
+int name_hash(const struct dentry *parent, struct qstr *name)
 {
 	if (d_flags(parent) & DCACHE_OP_HASH) {
 		int err = parent->d_op->d_hash(parent, name);
@@ -104,16 +99,10 @@ int name_prepare(const struct dentry *parent, const struct qstr *name, struct qs
 	if (err)
 		return err;
 	*out = *name;
-	if (out->hash) {
-#ifdef DCACHE_DEBUG
-		struct qstr again = *name;
-
-		DC_RULE("struct qstr: the hash is 0 or d_hash_name()'s",
-			name_hash(parent, &again) || again.hash == name->hash);
-#endif
-		return 0;
-	}
-	return name_hash(parent, out);
+	if (!out->hash)
+		return name_hash(parent, out);
+	hash_check(parent, out);
+	return 0;
 }
 
 int d_hash_name(const struct dentry *parent, struct qstr *name)
@@ -121,49 +110,6 @@ int d_hash_name(const struct dentry *parent, struct qstr *name)
 	int err = name_check(name);
 
 	return err ? err : name_hash(parent, name);
-}
-
-/* ---- words ---- */
-
-static inline uint64_t load_word(const char *at)
-{
-	uint64_t word;
-
-	memcpy(&word, at, sizeof(word));
-	return word;
-}
-
-/* The last @len, 1 .. 7, bytes at @at as a zero-padded word. */
-static inline uint64_t load_tail(const char *at, uint32_t len)
-{
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-	uint32_t low, high;
-
-	if (len >= 4) {
-		memcpy(&low, at, 4);
-		memcpy(&high, at + len - 4, 4);
-		return (uint64_t)low | (uint64_t)high << (8 * (len - 4));
-	}
-	return (uint64_t)(unsigned char)at[0] |
-	       (uint64_t)(unsigned char)at[len / 2] << (8 * (len / 2)) |
-	       (uint64_t)(unsigned char)at[len - 1] << (8 * (len - 1));
-#else
-	uint64_t word = 0;
-
-	memcpy(&word, at, len);
-	return word;
-#endif
-}
-
-static inline bool iname_equal(const struct dentry *dentry, const char *name, uint32_t len)
-{
-	const _Atomic uint64_t *word = dentry->d_iname;
-
-	for (; len >= 8; len -= 8, name += 8, word++) {
-		if (atomic_load_explicit(word, memory_order_acquire) != load_word(name))
-			return false;
-	}
-	return !len || atomic_load_explicit(word, memory_order_acquire) == load_tail(name, len);
 }
 
 /* ---- storing ---- */

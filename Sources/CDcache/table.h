@@ -107,14 +107,21 @@ static inline uint64_t table_current(const struct hash_table *table)
 	return atomic_load_explicit(&table->current, memory_order_acquire);
 }
 
-/* After a miss in @bucket of *@array: is there another array to be searched? In a read section. */
-static inline bool table_moved_on(const struct bucket *bucket, uint64_t *array)
+/* After a miss in a bucket of *@array, whose head is @word: is there another array to be searched? In a
+ * read section. @word was loaded after all that the search has seen, with acquire: who did not meet a node
+ * since it was moved sees that MOVED came before. */
+static inline bool table_moves_on(uint64_t word, uint64_t *array)
 {
-	/* Acquire: who did not meet a node since it was moved sees that MOVED came before. */
-	if (!(atomic_load_explicit(&bucket->chain.first, memory_order_acquire) & HLIST_BL_MOVED))
+	if (dc_likely(!(word & HLIST_BL_MOVED)))
 		return false;
 	*array = atomic_load_explicit(&table_array_of(*array)->next, memory_order_acquire);
 	return true;
+}
+
+static inline bool table_moved_on(const struct bucket *bucket, uint64_t *array)
+{
+	return table_moves_on(atomic_load_explicit(&bucket->chain.first, memory_order_acquire),
+			      array);
 }
 
 /* The bucket that holds the truth about @hash, or is being moved; it may be by the time it is

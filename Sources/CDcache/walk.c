@@ -31,11 +31,16 @@
  * That an entry is not stale is seen when it is come by, and not again at the end: it turned stale then
  * while the walk was under way.
  *
+ * Nearly all components are the same: a plain name, cached, and true, of a directory. Those are gone down
+ * by strides, many at once. A stride does what the general code would do, and does not begin with a
+ * component that is different in anything.
+ *
  * Links within links are a stack of what is left of each text. A link that is the last of its text
  * replaces it, so no text on the stack is at its end.
  */
 #include <string.h>
 
+#include "match.h"
 #include "walk.h"
 
 /* How often a walk begins anew, before it says -EAGAIN. */
@@ -73,10 +78,10 @@ static int note(struct walk *w, struct dentry *dentry, uint32_t seq)
 
 static bool unchanged(const struct walk *w)
 {
-	size_t i;
+	const struct place *place = w->places, *end = place + w->nr;
 
-	for (i = 0; i < w->nr; i++) {
-		if (!seqcount_unchanged(&w->places[i].dentry->d_seq, w->places[i].seq))
+	for (; place < end; place++) {
+		if (dc_unlikely(!seqcount_unchanged(&place->dentry->d_seq, place->seq)))
 			return false;
 	}
 	return true;
@@ -348,6 +353,75 @@ static int go_down(struct walk *w, const struct component *c)
 }
 
 /*
+ * Go on, without references, as long as components are plain. What is different is left to be done by
+ * walk_on(), the walk being as it was before it; but -ENOENT and -ENOTDIR are found here, too.
+ */
+static DC_NOINLINE int stride(struct walk *w)
+{
+	struct walk_text *text = &w->texts[w->depth];
+	const char *at = text->at, *const end = text->end;
+	struct place *place = w->places + w->nr, *const room = w->places + w->room;
+	struct dentry *dir = w->at.dentry;
+	struct inode *inode = w->inode;
+	uint32_t dir_flags = d_flags(dir);
+	int err = 0;
+
+	while (place < room) {
+		struct dentry *dentry;
+		struct inode *child;
+		struct hit hit;
+		const char *rest;
+		uint32_t len;
+		bool missed;
+
+		at = skip_slashes(at, end);
+		if (at == end)
+			break;
+		len = length_until_slash(at, end);
+		if (dc_unlikely(len > DNAME_INLINE_LEN || (*at == '.' && len <= 2) ||
+				(dir_flags & (DCACHE_OP_HASH | DCACHE_OP_COMPARE))))
+			break;
+		dentry = find_plain(dir, at,
+				    (uint64_t)len << 32 | hash_bytes(dir->d_dcache, at, len), true,
+				    &hit, &missed);
+		if (dc_unlikely(!dentry || d_outdated(dentry, inode)))
+			break;
+		if (dc_unlikely(hit.flags & (DCACHE_OP_REVALIDATE | DCACHE_EXPIRES)) &&
+		    ((hit.flags & DCACHE_OP_REVALIDATE) || d_stale_in(dentry, inode)))
+			break;
+		child = d_inode_of(dentry);
+		rest = at + len;
+		if (dc_unlikely(!child || !is_dir(child))) {
+			/* After the last one, a slash says what the flags say otherwise. */
+			bool last = !w->depth && skip_slashes(rest, end) == end;
+			bool slash = rest < end;
+
+			if (child ? child->i_type == INODE_SYMLINK && (!last || slash || w->follow)
+				  : last && (w->flags & WALK_CREATE))
+				break;
+			if (!child)
+				err = -ENOENT;
+			else if (!last || slash || w->directory)
+				err = -ENOTDIR;
+		}
+		*place++ = (struct place){ dentry, hit.seq };
+		if (dc_unlikely(err))
+			break;
+		dir = dentry;
+		dir_flags = hit.flags;
+		inode = child;
+		at = rest;
+	}
+	if (place > w->places + w->nr) {
+		w->nr = (size_t)(place - w->places);
+		w->at = place[-1];
+		w->inode = inode;
+	}
+	text->at = at;
+	return err;
+}
+
+/*
  * Go on to the end. -ECHILD: without references, the walk is as it was before the component that needs
  * them; with references, it came by something that has changed.
  */
@@ -358,6 +432,12 @@ static int walk_on(struct walk *w)
 	int err = w->began ? 0 : begin(w);
 
 	while (!err) {
+		if (!w->by_reference) {
+			err = stride(w);
+			/* The usual end. */
+			if (err || (!w->depth && w->texts[0].at == w->texts[0].end))
+				break;
+		}
 		nr = w->nr;
 		if (!next_component(w, &c))
 			return 0;
@@ -395,13 +475,14 @@ static int walk_init(struct walk *w, struct dentry *root, struct dentry *base, c
 	w->blocks = NULL;
 	w->by_reference = false;
 	w->places = w->first_places;
+	w->room = WALK_PLACES;
 	w->nr = 0;
 	return 0;
 }
 
+/* A round. The walk holds nothing: walk_init(), or walk_reset(). */
 static void walk_start(struct walk *w)
 {
-	walk_reset(w);
 	w->began = false;
 	w->follow = !(w->flags & WALK_NOFOLLOW);
 	w->directory = w->flags & WALK_DIRECTORY;
@@ -492,13 +573,15 @@ struct dentry *dcache_walk(struct dentry *root, struct dentry *base, const char 
 	     round += w.got != LOCKREF_BUSY || (flags & WALK_CACHED)) {
 		if (attempt)
 			dc_yield((flags & WALK_CACHED) ? 0 : attempt - 1);
-		attempt++;
+		if (attempt++)
+			walk_reset(&w);
 		walk_start(&w);
 		answer = round_without_references(&w, &kept);
 		if (kept)
 			answer = round_with_references(&w);
 	}
-	walk_reset(&w);
+	if (w.by_reference || w.blocks)
+		walk_reset(&w);
 	return answer ? answer : ERR_PTR(-EAGAIN);
 }
 

@@ -101,6 +101,45 @@ TEST(a_table_grows_with_its_entries_and_shrinks_with_them, "H46 dcache_get_stats
 	tree_end(&tree);
 }
 
+/* Any but 0 (G. Marsaglia, "Xorshift RNGs", 2003). */
+static uint64_t random_word(uint64_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	return *state ^= *state << 17;
+}
+
+/* The slots with the tag are found one by one, or all at once: which depends on the machine. */
+TEST(the_tags_of_a_bucket_are_found_alike, "tables")
+{
+	static const uint64_t tags[] = { 0, 1, 0x7fff, 0x8000, 0x8001, 0xfffe, 0xffff };
+	uint64_t seed = 1;
+	unsigned int round, i;
+
+	for (round = 0; round < 200000; round++) {
+		/* Few tags, so that many are the same; what is below them is anything. */
+		uint64_t hash = random_word(&seed);
+		uint32_t expected = 0;
+		struct bucket bucket;
+
+		hash = (hash & ~BUCKET_TAG) | tags[(hash >> 32) % 7] << 48;
+		atomic_init(&bucket.chain.first,
+			    (random_word(&seed) & ~BUCKET_TAG) | (hash & BUCKET_TAG));
+		for (i = 0; i < BUCKET_SLOTS; i++) {
+			uint64_t word = random_word(&seed);
+
+			word = (word & ~BUCKET_TAG) | tags[(word >> 32) % 7] << 48;
+			if (word % 8 == 0)
+				word = 0;
+			atomic_init(&bucket.slots[i], word);
+			if (word >> 48 == hash >> 48)
+				expected |= (uint32_t)1 << BUCKET_BIT(i);
+		}
+		CHECK(bucket_tagged_by_words(&bucket, hash) == expected);
+		CHECK(bucket_tagged(&bucket, hash) == expected);
+	}
+}
+
 TEST(a_table_is_no_smaller_than_asked_for, "tables dcache_options")
 {
 	const struct dcache_options opts = { .size = sizeof(opts), .hash_buckets = 512 };
@@ -378,8 +417,20 @@ static void *look_up_same(void *arg)
 	return d_lookup(search->tree->root, &name);
 }
 
+/* The number of the name in that slot: they fill the slots from the home on. */
+static unsigned int number_in(struct tree *tree, unsigned int slot)
+{
+	char buf[NAME_SIZE];
+	struct qstr name = nth_name(buf, "same", 0);
+
+	if (slot >= BUCKET_SLOTS)
+		return slot;
+	CHECK(!d_hash_name(tree->root, &name));
+	return (slot + BUCKET_SLOTS - bucket_home(table_hash(tree->root, &name))) % BUCKET_SLOTS;
+}
+
 /* The names fill the slots and then a chain, of which the last is the newest. Who looks for @wanted is
- * stopped at the entry of @at while the table grows. */
+ * stopped at the entry of @at while the table grows. Both are slots, or numbers of the chain's. */
 static void moved_under_a_reader(unsigned int at, unsigned int wanted)
 {
 	static const struct dentry_operations ops = { .d_hash = one_hash,
@@ -396,9 +447,10 @@ static void moved_under_a_reader(unsigned int at, unsigned int wanted)
 
 	opts.d_op = &ops;
 	opts.hash_buckets = 16;
-	nth_name(at_buf, "same", at);
-	stop.at = at_buf;
 	tree = tree_begin(&opts, NULL);
+	nth_name(at_buf, "same", number_in(&tree, at));
+	stop.at = at_buf;
+	wanted = number_in(&tree, wanted);
 	for (i = 0; i < BUCKET_SLOTS + 5; i++) {
 		name = nth_name(buf, "same", i);
 		dput(tree_add(&tree, tree.root, &name, 0));

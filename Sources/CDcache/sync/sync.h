@@ -66,6 +66,14 @@ void __tsan_release(void *addr);
 
 #pragma GCC visibility push(hidden)
 
+/* Where the way of most hits is to be the one without jumps. */
+#define dc_likely(x) __builtin_expect(!!(x), 1)
+#define dc_unlikely(x) __builtin_expect(!!(x), 0)
+/* What a hit consists of is one function in each of its callers. */
+#define DC_ALWAYS_INLINE inline __attribute__((always_inline))
+/* ... and what is not the usual stays out of it. */
+#define DC_NOINLINE __attribute__((noinline))
+
 /* An object on its way to being freed after a grace period; embedded in the object. */
 struct reclaim_head {
 	struct reclaim_head *next;
