@@ -64,7 +64,8 @@ static void prefetch_long_name(const struct d_lookup_request *request, const str
 	if (!ahead->dentry || request->name.len <= DNAME_INLINE_LEN)
 		return;
 	word = atomic_load_explicit(&ahead->dentry->d_iname[0], memory_order_relaxed);
-	dc_prefetch(&((const struct external_name *)(uintptr_t)word)->name);
+	/* Or the bytes of a short one: no address to compute a member's of. */
+	dc_prefetch((const char *)(uintptr_t)word + offsetof(struct external_name, name));
 }
 
 void look_ahead(struct d_lookup_request *requests, size_t n)

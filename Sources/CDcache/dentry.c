@@ -189,13 +189,30 @@ struct dentry *d_make_root(struct inode *inode)
 	return root;
 }
 
-/* The @nth directory's number, not 0: any other's is another, and no bits of theirs are alike (the finalizer
- * of MurmurHash3, A. Appleby, is one to one). */
-static uint32_t dirno_of(uint32_t nth)
+/* The @nth directory's number: any other's is another, and no bits of theirs are alike (the finalizer of
+ * MurmurHash3, A. Appleby, is one to one). Keyed, as names are: who can make directories cannot choose those
+ * in which one name comes into one bucket. */
+static uint32_t dirno_of(const struct dcache *dc, uint32_t nth)
 {
-	nth = (nth ^ (nth >> 16)) * 0x85ebca6bu;
+	uint32_t key[2];
+
+	memcpy(key, dc->name_secret, sizeof(key));
+	nth ^= key[0];
+	nth = (nth ^ (nth >> 16)) * 0x85ebca6bu ^ key[1];
 	nth = (nth ^ (nth >> 13)) * 0xc2b2ae35u;
 	return nth ^ (nth >> 16);
+}
+
+/* Not 0, which one directory's would be: that is "not given yet". */
+static uint32_t next_dirno(struct dcache *dc)
+{
+	uint32_t dirno;
+
+	do {
+		dirno = dirno_of(dc, atomic_fetch_add_explicit(&dc->next_dirno, 1,
+							       memory_order_relaxed));
+	} while (!dirno);
+	return dirno;
 }
 
 void d_set_inode(struct dentry *dentry, struct inode *inode)
@@ -203,11 +220,7 @@ void d_set_inode(struct dentry *dentry, struct inode *inode)
 	struct dcache *dc = dentry->d_dcache;
 
 	if (is_dir(inode) && !atomic_load_explicit(&dentry->d_dirno, memory_order_relaxed))
-		atomic_store_explicit(
-			&dentry->d_dirno,
-			dirno_of(atomic_fetch_add_explicit(&dc->next_dirno, 1,
-							   memory_order_relaxed) + 1),
-			memory_order_relaxed);
+		atomic_store_explicit(&dentry->d_dirno, next_dirno(dc), memory_order_relaxed);
 	hlist_add_head(&dentry->d_alias, &inode->i_dentry);
 	/* Before the inode is seen. */
 	d_start_ttl(dentry, true);

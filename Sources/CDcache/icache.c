@@ -25,7 +25,7 @@
  *	instance before that is counted down: iput().
  *
  * The bucket's lock is innermost; nothing but the above happens under it. The table may be changing its
- * size meanwhile (table.c, T1, T2): what is said here of a chain is said of the one that holds the truth.
+ * size meanwhile (table.c, T1, T2): what is said here of a bucket is said of the one that holds the truth.
  *
  * The hash of a number is keyed as that of names: who can choose numbers cannot choose buckets.
  */

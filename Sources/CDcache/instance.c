@@ -25,9 +25,9 @@
 #define MAX_IN_LOOKUP 20
 #define MAX_INODES 28
 
-/* Steps of the instance's thread at a time, in which it moves some thousand buckets: well below a
+/* Steps of the instance's thread at a time, in which it moves some hundred buckets, of five entries: below a
  * millisecond. */
-#define WORK_STEPS 256
+#define WORK_STEPS 64
 
 /* The logarithm of a table's size that the program asks for; 0: it does not. */
 static uint32_t log2_of(size_t buckets, uint32_t otherwise)

@@ -143,10 +143,11 @@ _Static_assert(offsetof(struct dentry, d_iname) <= 56, "a name begins in the fir
 struct inode {
 	_Atomic uint32_t i_count;
 	_Atomic uint32_t i_dir_seq;
-	struct dc_lock i_lock;
-	uint8_t i_type;
-	/* Of what is cached in this directory. With the type in the first line: a walk reads these two. */
+	/* Of what is cached in this directory. In one line with the type, wherever the inode begins: a walk
+	 * reads these two. */
 	_Atomic uint32_t i_generation;
+	uint8_t i_type;
+	struct dc_lock i_lock;
 	struct hlist_head i_dentry;		/* i_lock; aliases */
 	struct dcache *i_dcache;
 	const struct inode_operations *i_op;

@@ -12,6 +12,9 @@
 
 #include <string.h>
 
+/* Of XXH3_64bits_withSecret() the two parts for short inputs, by their own names, which Debian's and later
+ * versions of the header have. What they return need not be the same as that of the whole: all hashes of
+ * names are made here. */
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 

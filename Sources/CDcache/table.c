@@ -38,8 +38,8 @@
  * Nodes are counted in shards by the highest bits of the hash, as the buckets are chosen by the
  * lowest: a shard of a table that is too full is too full itself, or the others tell. Only then all
  * of them are summed. A change while a resize goes on moves TABLE_STEP buckets, or four times as many of
- * a bigger array than the next one: growing ends after an eighth of the additions that make the next
- * resize due.
+ * a bigger array than the next one: growing ends after a twentieth of the additions that make the
+ * next resize due.
  */
 #include <errno.h>
 

@@ -6,12 +6,12 @@
  * are moved there bucket by bucket; meanwhile some names are in the one and some in the other.
  * What users have to know:
  *
- *  searching	in a read section, from table_current(): search table_bucket(); whoever has found something is done. On a miss table_moved_on() says whether to go on, in the
- *		next array.
+ *  searching	in a read section, from table_current(): search table_bucket(); whoever has found something
+ *		is done. On a miss table_moves_on() says whether to go on, in the next array; or
+ *		table_moved_on(), which looks at the bucket once more.
  *  changing	needs the one bucket, in whichever array, that holds the truth about a hash:
  *		table_lock(), or table_truth(), bucket_view() and table_lock_as() to search first. That
- *		bucket is
- *		never MOVED. A bucket that is being moved is waited for.
+ *		bucket is never MOVED. A bucket that is being moved is waited for.
  *  tending	table_tend(), now and then after a change, holding no lock: it moves some buckets if
  *		a resize goes on, or begins one.
  *
@@ -34,7 +34,7 @@ struct hash_table;
 #define TABLE_SHARDS 16u
 #endif
 
-/* Buckets that whoever tends a table moves: a few dozen nodes. */
+/* Buckets that whoever tends a table moves: some twenty nodes. */
 #ifndef TABLE_STEP
 #define TABLE_STEP 4u
 #endif

@@ -580,7 +580,8 @@ struct dentry *dcache_walk(struct dentry *root, struct dentry *base, const char 
 		if (kept)
 			answer = round_with_references(&w);
 	}
-	if (w.by_reference || w.blocks)
+	/* Without references nothing was allocated. */
+	if (w.by_reference)
 		walk_reset(&w);
 	return answer ? answer : ERR_PTR(-EAGAIN);
 }

@@ -46,10 +46,8 @@ static void way_to(struct way *way, struct dentry *dentry)
 
 	way->at = dentry;
 	dc_prefetch(&dentry->d_generation);
-	if (inode) {
-		dc_prefetch(inode);
+	if (inode)
 		dc_prefetch(&inode->i_generation);
-	}
 }
 
 /* As far as it is a path. */
@@ -82,7 +80,11 @@ static void walk_ahead(struct dentry *root, struct dentry *base,
 
 		for (i = 0; i < n; i++) {
 			struct d_lookup_request *request = &requests[asked];
+			const struct inode *inode = d_inode_of(ways[i].at);
 
+			/* The program's d_hash is asked of directories alone. */
+			if (!inode || !is_dir(inode))
+				continue;
 			request->parent = ways[i].at;
 			if (way_next(&ways[i], &request->name))
 				ways[asked++] = ways[i];

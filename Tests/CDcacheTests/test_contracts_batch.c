@@ -843,3 +843,43 @@ TEST(batches_beside_moves_and_resizes, "H46 d_lookup_batch d_lookup_batch_rcu")
 	dput(shuttle.dirs[1]);
 	tree_end(&shuttle.tree);
 }
+
+/* ---- operations of the program's ---- */
+
+static _Atomic unsigned int asked_of_others;
+
+/* As one that keeps what it needs in the directory's inode. */
+static int hash_in_directory(const struct dentry *dir, struct qstr *name)
+{
+	if (!d_is_dir(dir))
+		atomic_fetch_add(&asked_of_others, 1);
+	name->hash = full_name_hash(dir, name->name, name->len);
+	return 0;
+}
+
+TEST(d_hash_is_asked_of_directories_alone, "dcache_walk_batch d_hash")
+{
+	static const struct dentry_operations ops = { .d_hash = hash_in_directory };
+	struct dcache_options opts = DCACHE_OPTIONS_INIT;
+	struct dcache_walk_request walks[] = {
+		{ .path = "gone/x/y", .len = 8 },
+		{ .path = "file/x/y", .len = 8 },
+		{ .path = "dir/x/y", .len = 7 },
+	};
+	struct tree tree;
+	size_t i;
+
+	opts.d_op = &ops;
+	tree = tree_begin(&opts, NULL);
+	dput(tree_add(&tree, tree.root, NAME("gone"), 0));
+	dput(tree_add(&tree, tree.root, NAME("file"), INODE_REGULAR));
+	dput(tree_add(&tree, tree.root, NAME("dir"), INODE_DIRECTORY));
+	atomic_store(&asked_of_others, 0);
+	CHECK_EQ(dcache_walk_batch(tree.root, NULL, walks, 3, WALK_CACHED), 0);
+	CHECK_EQ(PTR_ERR(walks[0].dentry), -ENOENT);
+	CHECK_EQ(PTR_ERR(walks[1].dentry), -ENOTDIR);
+	for (i = 0; i < 3; i++)
+		CHECK(IS_ERR(walks[i].dentry));
+	CHECK_EQ(atomic_load(&asked_of_others), 0);
+	tree_end(&tree);
+}

@@ -51,6 +51,23 @@ TEST(a_time_to_live_of_nothing_and_of_ever, "d_set_ttl d_is_stale")
 	tree_end(&tree);
 }
 
+TEST(a_walk_goes_through_what_has_not_expired, "d_set_ttl dcache_walk")
+{
+	struct tree tree = tree_begin(NULL, NULL);
+	struct dentry *dir = tree_add(&tree, tree.root, NAME("dir"), INODE_DIRECTORY);
+	struct dentry *file = tree_add(&tree, dir, NAME("file"), INODE_REGULAR), *found;
+
+	d_set_ttl(dir, HOUR_NS);
+	found = dcache_walk(tree.root, NULL, "dir/file", 8, WALK_CACHED);
+	CHECK(found == file);
+	dput(found);
+	d_set_ttl(dir, 0);
+	CHECK_ERR(dcache_walk(tree.root, NULL, "dir/file", 8, WALK_CACHED), -EAGAIN);
+	dput(file);
+	dput(dir);
+	tree_end(&tree);
+}
+
 TEST(a_time_to_live_passes, "d_set_ttl d_is_stale")
 {
 	struct tree tree = tree_begin(NULL, NULL);

@@ -20,7 +20,8 @@ TEST(names_of_every_length, "d_lookup d_name d_name_copy")
 	struct tree tree = tree_begin(NULL, NULL);
 	char name[DCACHE_NAME_MAX], copy[DCACHE_NAME_MAX + 1], path[DCACHE_NAME_MAX + 2];
 	struct dentry *dentry, *found;
-	struct qstr q, own;
+	struct qstr q, own, hashed;
+	uint32_t seq;
 	size_t len;
 
 	for (len = 1; len <= DCACHE_NAME_MAX; len++) {
@@ -30,6 +31,12 @@ TEST(names_of_every_length, "d_lookup d_name d_name_copy")
 		found = d_lookup(tree.root, &q);
 		CHECK(found == dentry);
 		dput(found);
+		dcache_read_lock();
+		CHECK(d_lookup_rcu(tree.root, &q, &seq) == dentry);
+		hashed = q;
+		CHECK_EQ(d_hash_name(tree.root, &hashed), 0);
+		CHECK(d_lookup_rcu(tree.root, &hashed, &seq) == dentry);
+		dcache_read_unlock();
 		own = d_name(dentry);
 		CHECK(own.len == len && !memcmp(own.name, name, len));
 		CHECK_EQ(d_name_copy(dentry, copy, sizeof(copy)), len);

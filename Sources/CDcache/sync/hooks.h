@@ -32,7 +32,7 @@ enum dc_point {
 	DC_K4,	/* ... about to be freed after a grace period, still counted */
 	DC_S1,	/* shrinker: taken off the LRU, not yet disposed of */
 	DC_G1,	/* table: a bucket is MOVED, all its nodes still there */
-	DC_G2,	/* ... a node is in both chains */
+	DC_G2,	/* ... a node is in both buckets */
 	DC_G3,	/* ... all buckets are moved, the old array is still the current one */
 	DC_M1,	/* move: unhashed at the old name, not yet hashed at the new */
 	DC_M2,	/* ... its sequence is odd, its parent and name are the new ones */

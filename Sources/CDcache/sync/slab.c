@@ -91,7 +91,7 @@ static struct slab *region_with_room(struct slab_cache *cache)
 		if (region->slabs != UINT32_MAX)
 			return region;
 	}
-	region = dc_map(REGION_BYTES, cache->nr_regions > 0);
+	region = dc_map(REGION_BYTES, cache->nr_regions ? REGION_BYTES : 0);
 	if (!region)
 		return NULL;
 	list_add(&region->regions, &cache->regions);
@@ -119,23 +119,44 @@ static struct slab *slab_take(struct slab_cache *cache)
 	return slab;
 }
 
+/* A region that was full has room again: behind the one that is allocated from, so that those with little in
+ * use become empty. The cache's lock is held. */
+static void region_has_room(struct slab_cache *cache, struct slab *region)
+{
+	struct list_head *at = &cache->regions;
+
+	list_del(&region->regions);
+	if (!list_is_empty(at) &&
+	    container_of(at->next, struct slab, regions)->slabs != UINT32_MAX)
+		at = at->next;
+	list_add(&region->regions, at);
+}
+
 /* @slab is empty and on no list. */
 static void slab_give_back(struct slab_cache *cache, struct slab *slab)
 {
-	struct slab *region = region_of(slab), *gone = NULL;
+	struct slab *region = region_of(slab);
+	int saved = errno;
+	bool was_full;
 
 	dc_lock(&cache->lock);
+	was_full = region->slabs == UINT32_MAX;
 	region->slabs &= ~((uint32_t)1 << ((uintptr_t)slab - (uintptr_t)region) / SLAB_BYTES);
-	list_del(&region->regions);
+	if (was_full)
+		region_has_room(cache, region);
 	if (!region->slabs) {
-		cache->nr_regions--;
-		gone = region;
-	} else {
-		list_add(&region->regions, &cache->regions);
+		struct list_head links = region->regions;
+
+		/* One between others may not go where the kernel has no room for two mappings instead of
+		 * one: it stays for the next slab. */
+		if (!munmap(region, REGION_BYTES)) {
+			links.next->prev = links.prev;
+			links.prev->next = links.next;
+			cache->nr_regions--;
+		}
 	}
 	dc_unlock(&cache->lock);
-	if (gone)
-		munmap(gone, REGION_BYTES);
+	errno = saved;
 }
 
 /* ---- objects ---- */

@@ -69,8 +69,13 @@ void __tsan_release(void *addr);
 /* Where the way of most hits is to be the one without jumps. */
 #define dc_likely(x) __builtin_expect(!!(x), 1)
 #define dc_unlikely(x) __builtin_expect(!!(x), 0)
-/* What a hit consists of is one function in each of its callers. */
+/* What a hit consists of is one function in each of its callers; but one of its own where its branches are
+ * counted. */
+#ifdef DCACHE_COVERAGE
+#define DC_ALWAYS_INLINE inline
+#else
 #define DC_ALWAYS_INLINE inline __attribute__((always_inline))
+#endif
 /* ... and what is not the usual stays out of it. */
 #define DC_NOINLINE __attribute__((noinline))
 
@@ -291,9 +296,9 @@ static inline void dc_free(void *p)
 /* Big enough to be mapped: pages come when they are touched, and may be huge. */
 #define DC_HUGE_PAGE ((size_t)2 << 20)
 
-/* @size bytes of zeroes at a multiple of DC_HUGE_PAGE, if @huge in huge pages where the kernel has some; or NULL.
- * The address has 48 bits at most: Linux gives out longer ones only to who asks for them. */
-static inline void *dc_map(size_t size, bool huge)
+/* @size bytes of zeroes at a multiple of DC_HUGE_PAGE, of which the first @huge in huge pages where the kernel
+ * has some, and the others not; or NULL. The address has 48 bits at most. */
+static inline void *dc_map(size_t size, size_t huge)
 {
 	size_t room = size + DC_HUGE_PAGE, before;
 	char *p = mmap(NULL, room, PROT_READ | PROT_WRITE,
@@ -306,8 +311,15 @@ static inline void *dc_map(size_t size, bool huge)
 		munmap(p, before);
 	munmap(p + before + size, room - before - size);
 	p += before;
+	/* Longer ones are for who asks for them, on what is common. */
+	if ((uint64_t)(uintptr_t)p >> 48) {
+		munmap(p, size);
+		return NULL;
+	}
 	if (huge)
-		madvise(p, size, MADV_HUGEPAGE);
+		madvise(p, huge, MADV_HUGEPAGE);
+	if (huge < size)
+		madvise(p + huge, size - huge, MADV_NOHUGEPAGE);
 	return p;
 }
 
@@ -325,7 +337,7 @@ static inline void *dc_alloc_zeroed(size_t size)
 	if (dc_allocation_should_fail())
 		return NULL;
 	if (size >= DC_HUGE_PAGE) {
-		p = dc_map(dc_map_size(size), true);
+		p = dc_map(dc_map_size(size), size & ~(DC_HUGE_PAGE - 1));
 	} else {
 		p = aligned_alloc(64, size);
 		if (p)
