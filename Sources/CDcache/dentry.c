@@ -18,6 +18,8 @@
  *  D5	The memory goes after a grace period, always: also of an entry that was never hashed, for
  *	lookups may stand on its in-lookup chain.
  */
+#include <string.h>
+
 #include "internal.h"
 
 static void set_op_flags(struct dentry *dentry, const struct dentry_operations *op)
