@@ -201,77 +201,25 @@ static void all_reference(unsigned int thread, void *arg)
 	}
 }
 
-static void shared_free(unsigned int thread, void *arg)
-{
-	size_t i;
-
-	(void)thread;
-	(void)arg;
-	for (i = 0; i < SHARED_OPERATIONS; i++)
-		hit(&shared);
-}
-
-static void shared_reference(unsigned int thread, void *arg)
-{
-	size_t i;
-
-	(void)thread;
-	(void)arg;
-	for (i = 0; i < SHARED_OPERATIONS; i++)
-		hit_with_reference(&shared);
-}
-
-static void shared_word(unsigned int thread, void *arg)
-{
-	size_t i;
-
-	(void)thread;
-	(void)arg;
-	for (i = 0; i < SHARED_OPERATIONS; i++)
-		hit_with_word(&shared);
-}
-
-static void get_put(unsigned int thread, void *arg)
-{
-	size_t i;
-
-	(void)thread;
-	(void)arg;
-	for (i = 0; i < SHARED_OPERATIONS; i++)
-		dput(dget(own[0]));
-}
-
-static void get_put_word(unsigned int thread, void *arg)
-{
-	size_t i;
-
-	(void)thread;
-	(void)arg;
-	for (i = 0; i < SHARED_OPERATIONS; i++) {
-		word_get(&words[0]);
-		word_put(&words[0]);
+/* Each thread does it so many times. */
+#define REPEATED(name_, operation_)                             \
+	static void name_(unsigned int thread, void *arg)       \
+	{                                                       \
+		size_t i;                                       \
+                                                                \
+		(void)thread;                                   \
+		(void)arg;                                      \
+		for (i = 0; i < SHARED_OPERATIONS; i++)         \
+			operation_;                             \
 	}
-}
 
-static void get_put_own(unsigned int thread, void *arg)
-{
-	size_t i;
-
-	(void)arg;
-	for (i = 0; i < SHARED_OPERATIONS; i++)
-		dput(dget(own[thread]));
-}
-
-static void get_put_own_word(unsigned int thread, void *arg)
-{
-	size_t i;
-
-	(void)arg;
-	for (i = 0; i < SHARED_OPERATIONS; i++) {
-		word_get(&words[thread]);
-		word_put(&words[thread]);
-	}
-}
+REPEATED(shared_free, hit(&shared))
+REPEATED(shared_reference, hit_with_reference(&shared))
+REPEATED(shared_word, hit_with_word(&shared))
+REPEATED(get_put, dput(dget(own[0])))
+REPEATED(get_put_word, (word_get(&words[0]), word_put(&words[0])))
+REPEATED(get_put_own, dput(dget(own[thread])))
+REPEATED(get_put_own_word, (word_get(&words[thread]), word_put(&words[thread])))
 
 static void first_put(unsigned int thread, void *arg)
 {

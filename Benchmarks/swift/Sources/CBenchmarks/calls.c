@@ -7,23 +7,31 @@
 #include "benchmarks.h"
 #include "../../../bench.h"
 
-void benchmark_reference(const void *directories, const struct benchmark_key *keys, size_t n)
+/* What Swift reads of the answer: the number of its inode, or the payload. */
+static inline __attribute__((always_inline)) bool
+is_right(const struct dentry *dentry, const struct benchmark_key *key, bool payload)
 {
-	struct dentry *const *dirs = directories;
+	return dentry && (payload ? inode_private(d_inode(dentry)) == key->payload
+				  : inode_number(d_inode(dentry)) == key->number);
+}
+
+static inline __attribute__((always_inline)) void
+reference(struct dentry *const *dirs, const struct benchmark_key *keys, size_t n, bool payload)
+{
 	const struct benchmark_key *key;
 
 	for (key = keys; key < keys + n; key++) {
 		struct qstr name = qstr_init(key->name, key->len);
 		struct dentry *dentry = d_lookup(dirs[key->directory], &name);
 
-		BENCH_CHECK(dentry && inode_number(d_inode(dentry)) == key->number);
+		BENCH_CHECK(is_right(dentry, key, payload));
 		dput(dentry);
 	}
 }
 
-void benchmark_section(const void *directories, const struct benchmark_key *keys, size_t n)
+static inline __attribute__((always_inline)) void
+section(struct dentry *const *dirs, const struct benchmark_key *keys, size_t n, bool payload)
 {
-	struct dentry *const *dirs = directories;
 	const struct benchmark_key *key;
 
 	for (key = keys; key < keys + n; key++) {
@@ -33,41 +41,28 @@ void benchmark_section(const void *directories, const struct benchmark_key *keys
 
 		dcache_read_lock();
 		dentry = d_lookup_rcu(dirs[key->directory], &name, &seq);
-		BENCH_CHECK(dentry && inode_number(d_inode(dentry)) == key->number &&
-			    !d_seq_retry(dentry, seq));
+		BENCH_CHECK(is_right(dentry, key, payload) && !d_seq_retry(dentry, seq));
 		dcache_read_unlock();
 	}
+}
+
+void benchmark_reference(const void *directories, const struct benchmark_key *keys, size_t n)
+{
+	reference(directories, keys, n, false);
+}
+
+void benchmark_section(const void *directories, const struct benchmark_key *keys, size_t n)
+{
+	section(directories, keys, n, false);
 }
 
 void benchmark_reference_payload(const void *directories, const struct benchmark_key *keys,
 				 size_t n)
 {
-	struct dentry *const *dirs = directories;
-	const struct benchmark_key *key;
-
-	for (key = keys; key < keys + n; key++) {
-		struct qstr name = qstr_init(key->name, key->len);
-		struct dentry *dentry = d_lookup(dirs[key->directory], &name);
-
-		BENCH_CHECK(dentry && inode_private(d_inode(dentry)) == key->payload);
-		dput(dentry);
-	}
+	reference(directories, keys, n, true);
 }
 
 void benchmark_section_payload(const void *directories, const struct benchmark_key *keys, size_t n)
 {
-	struct dentry *const *dirs = directories;
-	const struct benchmark_key *key;
-
-	for (key = keys; key < keys + n; key++) {
-		struct qstr name = qstr_init(key->name, key->len);
-		struct dentry *dentry;
-		uint32_t seq;
-
-		dcache_read_lock();
-		dentry = d_lookup_rcu(dirs[key->directory], &name, &seq);
-		BENCH_CHECK(dentry && inode_private(d_inode(dentry)) == key->payload &&
-			    !d_seq_retry(dentry, seq));
-		dcache_read_unlock();
-	}
+	section(directories, keys, n, true);
 }
