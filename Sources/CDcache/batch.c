@@ -85,17 +85,12 @@ void look_ahead(struct d_lookup_request *requests, size_t n)
 		prefetch_long_name(&requests[i], &ahead[i]);
 }
 
-static size_t group_of(size_t left)
-{
-	return left < BATCH_GROUP ? left : BATCH_GROUP;
-}
-
 size_t d_lookup_batch(struct d_lookup_request *requests, size_t n)
 {
 	size_t found = 0, group, i;
 
 	for (; n; n -= group, requests += group) {
-		group = group_of(n);
+		group = batch_group(n);
 		dc_read_lock();
 		look_ahead(requests, group);
 		dc_read_unlock();
@@ -115,7 +110,7 @@ size_t d_lookup_batch_rcu(struct d_lookup_request *requests, size_t n)
 	size_t found = 0, group, i;
 
 	for (; n; n -= group, requests += group) {
-		group = group_of(n);
+		group = batch_group(n);
 		look_ahead(requests, group);
 		for (i = 0; i < group; i++) {
 			struct d_lookup_request *request = &requests[i];

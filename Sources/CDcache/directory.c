@@ -293,7 +293,7 @@ int dir_listing_add_batch(struct dir_listing *listing, struct dir_listing_entry 
 	for (; n; n -= group, entries += group) {
 		int err;
 
-		group = n < BATCH_GROUP ? n : BATCH_GROUP;
+		group = batch_group(n);
 		err = add_group(listing, entries, group);
 		if (!first_error)
 			first_error = err;

@@ -12,8 +12,8 @@
  * throughout, unless a node it stands on is put on another chain meanwhile (a rename: the rename sequence
  * tells; a resize: MOVED tells).
  *
- * Chains are singly linked: whoever takes a node off walks to it under the lock. They are short,
- * and so adding an entry does not write to the cache line that lookups of its neighbour read.
+ * Chains are singly linked: whoever takes a node off walks to it under the lock. They are short, and adding
+ * a node does not write to its neighbour.
  */
 #ifndef DCACHE_HLIST_BL_H
 #define DCACHE_HLIST_BL_H

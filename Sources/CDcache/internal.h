@@ -507,6 +507,12 @@ struct dentry *lookup_exact(struct dentry *parent, const struct qstr *name);
 #define BATCH_GROUP 16u
 #endif
 
+/* The next of @left requests that go together. */
+static inline size_t batch_group(size_t left)
+{
+	return left < BATCH_GROUP ? left : BATCH_GROUP;
+}
+
 /*
  * Ask for what lookups of up to BATCH_GROUP names are going to read. In a read section. Names are hashed;
  * @dentry is NULL, or the error of one that is no good.

@@ -105,18 +105,13 @@ static void walk_ahead(struct dentry *root, struct dentry *base,
 	}
 }
 
-static size_t group_of(size_t left)
-{
-	return left < BATCH_GROUP ? left : BATCH_GROUP;
-}
-
 size_t dcache_walk_batch(struct dentry *root, struct dentry *base,
 			 struct dcache_walk_request *requests, size_t n, unsigned int flags)
 {
 	size_t found = 0, group, i;
 
 	for (; n; n -= group, requests += group) {
-		group = group_of(n);
+		group = batch_group(n);
 		dc_read_lock();
 		walk_ahead(root, base, requests, group, flags);
 		dc_read_unlock();
@@ -135,7 +130,7 @@ size_t dcache_walk_batch_rcu(struct dentry *root, struct dentry *base,
 	size_t found = 0, group, i;
 
 	for (; n; n -= group, requests += group) {
-		group = group_of(n);
+		group = batch_group(n);
 		walk_ahead(root, base, requests, group, flags);
 		for (i = 0; i < group; i++) {
 			requests[i].dentry = dcache_walk_rcu(root, base, requests[i].path,

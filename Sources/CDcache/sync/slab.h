@@ -55,8 +55,9 @@ void slab_free(struct slab_cache *cache, void *object);
 
 static inline void objects_init(struct slab_cache *cache, uint32_t size)
 {
-	cache->size = size;
-	if (!SLAB_BYPASSED)
+	if (SLAB_BYPASSED)
+		cache->size = size;
+	else
 		slab_init(cache, size);
 }
 
