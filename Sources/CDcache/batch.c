@@ -36,12 +36,12 @@ static void prefetch_bucket(struct d_lookup_request *request, struct ahead *ahea
 		return;
 	request->name = name;
 	ahead->hash = table_hash(request->parent, &name);
-	ahead->bucket = table_bucket(table_current(&request->parent->d_dcache->entries),
+	ahead->bucket = table_bucket(table_current(&dcache_of(request->parent)->entries),
 				     ahead->hash);
 	dc_prefetch(ahead->bucket);
 }
 
-static void prefetch_entry(struct ahead *ahead)
+static void prefetch_entry(struct ahead *ahead, bool second_line)
 {
 	struct bucket_search search;
 	struct hlist_bl_node *node;
@@ -54,7 +54,8 @@ static void prefetch_entry(struct ahead *ahead)
 		return;
 	ahead->dentry = container_of(node, struct dentry, d_hash);
 	dc_prefetch(ahead->dentry);
-	dc_prefetch((const char *)ahead->dentry + 64);
+	if (second_line)
+		dc_prefetch((const char *)ahead->dentry + 64);
 }
 
 static void prefetch_long_name(const struct d_lookup_request *request, const struct ahead *ahead)
@@ -68,19 +69,18 @@ static void prefetch_long_name(const struct d_lookup_request *request, const str
 	dc_prefetch((const char *)(uintptr_t)word + offsetof(struct external_name, name));
 }
 
-void look_ahead(struct d_lookup_request *requests, size_t n)
+void look_ahead(struct d_lookup_request *requests, size_t n, bool referenced)
 {
 	struct ahead ahead[BATCH_GROUP];
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		dc_prefetch(requests[i].parent);
 		dc_prefetch(requests[i].name.name);
 	}
 	for (i = 0; i < n; i++)
 		prefetch_bucket(&requests[i], &ahead[i]);
 	for (i = 0; i < n; i++)
-		prefetch_entry(&ahead[i]);
+		prefetch_entry(&ahead[i], referenced || requests[i].name.len > DNAME_FIRST_LINE);
 	for (i = 0; i < n; i++)
 		prefetch_long_name(&requests[i], &ahead[i]);
 }
@@ -92,7 +92,7 @@ size_t d_lookup_batch(struct d_lookup_request *requests, size_t n)
 	for (; n; n -= group, requests += group) {
 		group = batch_group(n);
 		dc_read_lock();
-		look_ahead(requests, group);
+		look_ahead(requests, group, true);
 		dc_read_unlock();
 		for (i = 0; i < group; i++) {
 			struct d_lookup_request *request = &requests[i];
@@ -111,7 +111,7 @@ size_t d_lookup_batch_rcu(struct d_lookup_request *requests, size_t n)
 
 	for (; n; n -= group, requests += group) {
 		group = batch_group(n);
-		look_ahead(requests, group);
+		look_ahead(requests, group, false);
 		for (i = 0; i < group; i++) {
 			struct d_lookup_request *request = &requests[i];
 

@@ -18,8 +18,6 @@
  *  D5	The memory goes after a grace period, always: also of an entry that was never hashed, for
  *	lookups may stand on its in-lookup chain.
  */
-#include <string.h>
-
 #include "internal.h"
 
 static void set_op_flags(struct dentry *dentry, const struct dentry_operations *op)
@@ -27,6 +25,8 @@ static void set_op_flags(struct dentry *dentry, const struct dentry_operations *
 	uint32_t flags = 0;
 
 	dentry->d_op = op;
+	if (op && (op->d_hash || op->d_compare))
+		atomic_store_explicit(&dentry->d_dcache->own_names, true, memory_order_relaxed);
 	if (op && op->d_hash)
 		flags |= DCACHE_OP_HASH;
 	if (op && op->d_compare)
@@ -64,7 +64,8 @@ static struct dentry *dentry_make(struct dcache *dc, struct dentry *parent, cons
 	dentry->d_dcache = dc;
 	atomic_init(&dentry->d_fsdata, NULL);
 	dentry->d_children.first = NULL;
-	atomic_init(&dentry->d_dirno, 0);
+	if (SLAB_BYPASSED)
+		dentry->d_number = (parent ? parent->d_number : 0) * 31 + name->hash;
 	atomic_init(&dentry->d_woken, 0);
 	atomic_init(&dentry->d_expires, 0);
 	atomic_init(&dentry->d_generation,
@@ -191,38 +192,10 @@ struct dentry *d_make_root(struct inode *inode)
 	return root;
 }
 
-/* The @nth directory's number: any other's is another, and no bits of theirs are alike (the finalizer of
- * MurmurHash3, A. Appleby, is one to one). Keyed, as names are: who can make directories cannot choose those
- * in which one name comes into one bucket. */
-static uint32_t dirno_of(const struct dcache *dc, uint32_t nth)
-{
-	uint32_t key[2];
-
-	memcpy(key, dc->name_secret, sizeof(key));
-	nth ^= key[0];
-	nth = (nth ^ (nth >> 16)) * 0x85ebca6bu ^ key[1];
-	nth = (nth ^ (nth >> 13)) * 0xc2b2ae35u;
-	return nth ^ (nth >> 16);
-}
-
-/* Not 0, which one directory's would be: that is "not given yet". */
-static uint32_t next_dirno(struct dcache *dc)
-{
-	uint32_t dirno;
-
-	do {
-		dirno = dirno_of(dc, atomic_fetch_add_explicit(&dc->next_dirno, 1,
-							       memory_order_relaxed));
-	} while (!dirno);
-	return dirno;
-}
-
 void d_set_inode(struct dentry *dentry, struct inode *inode)
 {
 	struct dcache *dc = dentry->d_dcache;
 
-	if (is_dir(inode) && !atomic_load_explicit(&dentry->d_dirno, memory_order_relaxed))
-		atomic_store_explicit(&dentry->d_dirno, next_dirno(dc), memory_order_relaxed);
 	hlist_add_head(&dentry->d_alias, &inode->i_dentry);
 	/* Before the inode is seen. */
 	d_start_ttl(dentry, true);

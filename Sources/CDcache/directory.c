@@ -274,7 +274,7 @@ static int add_group(struct dir_listing *listing, struct dir_listing_entry *entr
 	/* Without a directory each is refused. */
 	if (listing->dir) {
 		dc_read_lock();
-		look_ahead(requests, n);
+		look_ahead(requests, n, true);
 		dc_read_unlock();
 	}
 	for (i = 0; i < n; i++) {

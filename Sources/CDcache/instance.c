@@ -127,8 +127,8 @@ int dcache_create(const struct dcache_options *opts, struct dcache **out)
 	dc_lock_init(&dc->wait_graph_lock);
 	dc_lock_init(&dc->limits_lock);
 	dc_lock_init(&dc->psi_lock);
-	objects_init(&dc->dentry_slabs, sizeof(struct dentry));
-	objects_init(&dc->inode_slabs, sizeof(struct inode));
+	objects_init(&dc->dentry_slabs, sizeof(struct dentry), dc);
+	objects_init(&dc->inode_slabs, sizeof(struct inode), dc);
 	lru_init(dc);
 	deferred_init(&dc->deferred);
 	puts_init(dc);

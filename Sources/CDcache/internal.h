@@ -44,6 +44,8 @@
 /* Bytes of a name that lie in the entry itself: 94 % of real names fit. */
 #define DNAME_INLINE_WORDS 5
 #define DNAME_INLINE_LEN (DNAME_INLINE_WORDS * 8)
+/* ... and in its first line. */
+#define DNAME_FIRST_LINE 24
 
 /* A longer name: immutable, shared by entries that took it in a move, freed after a grace period. */
 struct external_name {
@@ -80,32 +82,34 @@ struct external_name {
 #define DCACHE_LRU_SHARD_SHIFT	28	/* the LRU shard, fixed: four bits */
 
 /*
- * An entry, 192 bytes. The first cache line holds what a hit without a reference, or a walk, reads of the
- * directory, and of the entry itself but for the rest of its name, whose line is asked for at the same
- * time.
+ * An entry, 192 bytes. The first cache line holds what a hit without a reference, or a walk, reads of it,
+ * with a name of up to 24 bytes; of a longer one the rest is in the second, which is asked for at the same
+ * time. Of the directory a lookup reads nothing: its address is a part of the hash (dir_number()), and leads to
+ * the instance (dcache_of()). So a walk asks for the bucket of one component as soon as it knows the address of
+ * the entry before it.
  *
  * d_seq covers d_parent, d_hash_len, d_iname, d_inode and whether the entry is hashed: they are
  * stored with release while it is odd and loaded with acquire (seqcount.h).
  */
 struct dentry {
-	struct hlist_bl_node d_hash;		/* bucket lock */
 	_Atomic(struct dentry *) d_parent;	/* d_lock, rename_lock, d_seq */
 	_Atomic uint64_t d_hash_len;		/* hash low, length high; as d_parent */
 	struct seqcount d_seq;			/* d_lock */
 	_Atomic uint32_t d_flags;		/* d_lock */
 	_Atomic(struct inode *) d_inode;	/* d_lock and i_lock, d_seq */
-	struct dcache *d_dcache;		/* fixed */
-	/* Number of the directory in hashes, 0 until it first has an inode that is one; then fixed. */
-	_Atomic uint32_t d_dirno;
 	/* The generation of its directory (i_generation) in which it was last known to be true:
 	 * taken before the backend was asked. d_lock, and d_seq where it moves; made older by
 	 * anybody, d_outdate(). */
 	_Atomic uint32_t d_generation;
+	/* When it turns stale, in dc_ticks(); with DCACHE_EXPIRES. d_lock. */
+	_Atomic uint32_t d_expires;
 	/* The name's bytes, zero-padded; of a longer one, word 0 is a struct external_name's
 	 * address, to be followed only after d_seq has been checked. */
 	_Atomic uint64_t d_iname[DNAME_INLINE_WORDS];
 
 	struct lockref d_lockref;		/* d_lock and the count */
+	struct hlist_bl_node d_hash;		/* bucket lock */
+	struct dcache *d_dcache;		/* fixed */
 	const struct dentry_operations *d_op;	/* fixed before the entry can be found */
 	_Atomic(void *) d_fsdata;		/* the program's */
 	struct hlist_node d_sib;		/* parent's d_lock */
@@ -126,13 +130,12 @@ struct dentry {
 		struct hlist_node d_alias;		/* i_lock */
 		struct reclaim_head d_rcu;		/* once dead */
 	};
-	/* When it turns stale, in dc_ticks(); with DCACHE_EXPIRES. d_lock. */
-	_Atomic uint32_t d_expires;
 	_Atomic uint32_t d_woken;		/* futex of those who sleep for the lookup's end */
+	uint32_t d_number;			/* fixed; dir_number() */
 } __attribute__((aligned(64)));
 
 _Static_assert(sizeof(struct dentry) == 192, "an entry is three cache lines");
-_Static_assert(offsetof(struct dentry, d_iname) <= 56, "a name begins in the first line");
+_Static_assert(offsetof(struct dentry, d_iname) == 64 - DNAME_FIRST_LINE, "names in the first line");
 
 /*
  * An inode.
@@ -223,12 +226,14 @@ struct deferred_queue {
 #define INODE_WAIT_WORDS 16u
 
 struct dcache {
+	/* Some entry has a d_hash or d_compare: set before the entry can be found, and stays. */
+	_Atomic bool own_names;
 	/* Fixed after creation. */
 	const struct dentry_operations *d_op;
 	void *private_data;
 	uint64_t positive_ttl_ns;
 	uint64_t negative_ttl_ns;
-	uint8_t name_secret[NAME_SECRET_SIZE];
+	uint64_t name_secret[NAME_SECRET_SIZE / 8];
 
 	struct hash_table entries;		/* by d_hash: hashed entries */
 	struct hash_table in_lookup;		/* by d_in_lookup: in-lookup entries */
@@ -247,8 +252,7 @@ struct dcache {
 	struct slab_cache dentry_slabs, inode_slabs;
 
 	struct counters counters;
-	_Atomic uint32_t next_dirno __attribute__((aligned(64)));
-	_Atomic uint32_t next_lru_shard;
+	_Atomic uint32_t next_lru_shard __attribute__((aligned(64)));
 	/* Moves from one directory to another; counted under the d_lock of both. */
 	_Atomic uint64_t nr_moves;
 	struct dc_lock limits_lock;		/* changing the limits */
@@ -307,6 +311,21 @@ static inline void d_change_flags(struct dentry *dentry, uint32_t clear, uint32_
 {
 	atomic_store_explicit(&dentry->d_flags, (d_flags(dentry) & ~clear) | set,
 			      memory_order_release);
+}
+
+/* @dentry->d_dcache, by way of the address: for those who read nothing else of the entry. */
+static DC_ALWAYS_INLINE struct dcache *dcache_of(const struct dentry *dentry)
+{
+	return SLAB_BYPASSED ? dentry->d_dcache : slab_owner(dentry);
+}
+
+/*
+ * What a directory is known by in hashes: its address, or where that differs from one run to the next and must
+ * not matter, a number made of its path. Two may have the same.
+ */
+static DC_ALWAYS_INLINE uint64_t dir_number(const struct dentry *dir)
+{
+	return SLAB_BYPASSED ? dir->d_number : (uintptr_t)dir;
 }
 
 static inline struct dentry *d_parent_of(const struct dentry *dentry)
@@ -515,9 +534,9 @@ static inline size_t batch_group(size_t left)
 
 /*
  * Ask for what lookups of up to BATCH_GROUP names are going to read. In a read section. Names are hashed;
- * @dentry is NULL, or the error of one that is no good.
+ * @dentry is NULL, or the error of one that is no good. @referenced: they take references.
  */
-void look_ahead(struct d_lookup_request *requests, size_t n);
+void look_ahead(struct d_lookup_request *requests, size_t n, bool referenced);
 
 /* ---- dentry.c ---- */
 

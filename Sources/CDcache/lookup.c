@@ -15,24 +15,22 @@
  *  L3	In a read section nobody sleeps. If the found entry's lock stays held for longer than a
  *	short spin, the section is left, the processor is yielded, and the search begins anew.
  *
- * The bucket is chosen by the name's hash and the number of the directory, each of them as good as random,
- * mixed into one word: as good as random for one directory and for many. The table may
- * be changing its size: table.c, T1.
+ * The bucket is chosen by the name's hash and the directory's address, mixed into one word: as good as random
+ * for one directory and for many. The table may be changing its size: table.c, T1.
  */
 #include "internal.h"
 #include "match.h"
 
 uint64_t table_hash(const struct dentry *parent, const struct qstr *name)
 {
-	return table_hash_here(parent, name->hash);
+	return table_hash_in(dcache_of(parent), parent, name->hash);
 }
 
 uint64_t table_hash_of(const struct dentry *dentry)
 {
-	const struct dentry *parent = d_parent_of(dentry);
-
-	return table_mix(atomic_load_explicit(&parent->d_dirno, memory_order_relaxed),
-			 (uint32_t)atomic_load_explicit(&dentry->d_hash_len, memory_order_relaxed));
+	return table_hash_in(dcache_of(dentry), d_parent_of(dentry),
+			     (uint32_t)atomic_load_explicit(&dentry->d_hash_len,
+							    memory_order_relaxed));
 }
 
 uint64_t entries_hash(const struct hlist_bl_node *node)
@@ -47,8 +45,9 @@ uint64_t in_lookup_hash(const struct hlist_bl_node *node)
 
 struct dentry *lookup_rcu(const struct dentry *parent, const struct qstr *name, uint32_t *seq)
 {
-	uint64_t array = table_current(&parent->d_dcache->entries);
-	uint64_t hash = table_hash(parent, name);
+	const struct dcache *dc = dcache_of(parent);
+	uint64_t array = table_current(&dc->entries);
+	uint64_t hash = table_hash_in(dc, parent, name->hash);
 	struct bucket_search search;
 
 	do {
@@ -73,7 +72,8 @@ static DC_NOINLINE struct dentry *lookup_rcu_any(const struct dentry *parent,
 	return name_prepare(parent, name, &prepared) ? NULL : lookup_rcu(parent, &prepared, seq);
 }
 
-static DC_ALWAYS_INLINE struct dentry *lookup_rcu_plain(const struct dentry *parent,
+static DC_ALWAYS_INLINE struct dentry *lookup_rcu_plain(const struct dcache *dc,
+							const struct dentry *parent,
 							const struct qstr *name, uint32_t hash,
 							uint32_t *seq)
 {
@@ -81,7 +81,7 @@ static DC_ALWAYS_INLINE struct dentry *lookup_rcu_plain(const struct dentry *par
 	struct hit hit;
 	bool missed;
 
-	dentry = find_plain(parent, name->name, (uint64_t)name->len << 32 | hash, false, &hit,
+	dentry = find_plain(dc, parent, name->name, (uint64_t)name->len << 32 | hash, false, &hit,
 			    &missed);
 	if (dc_likely(dentry)) {
 		*seq = hit.seq;
@@ -94,22 +94,25 @@ static DC_ALWAYS_INLINE struct dentry *lookup_rcu_plain(const struct dentry *par
 static DC_NOINLINE struct dentry *lookup_rcu_longer(const struct dentry *parent,
 						    const struct qstr *name, uint32_t *seq)
 {
-	return lookup_rcu_plain(parent, name, plain_hash(parent, name), seq);
+	const struct dcache *dc = dcache_of(parent);
+
+	return lookup_rcu_plain(dc, parent, name, plain_hash(dc, parent, name), seq);
 }
 
 struct dentry *d_lookup_rcu(const struct dentry *parent, const struct qstr *name, uint32_t *seq)
 {
+	const struct dcache *dc = dcache_of(parent);
 	uint32_t hash = name->hash;
 
-	if (!name_is_plain(parent, name))
+	if (!name_is_plain(dc, parent, name))
 		return lookup_rcu_any(parent, name, seq);
 	if (hash)
 		hash_check(parent, name);
-	else if (dc_likely(name->len <= 16))
-		hash = hash_short(parent->d_dcache, name->name, name->len);
+	else if (dc_likely(name->len <= WINDOWS_LEN))
+		hash = hash_bytes(dc, name->name, name->len);
 	else
 		return lookup_rcu_longer(parent, name, seq);
-	return lookup_rcu_plain(parent, name, hash, seq);
+	return lookup_rcu_plain(dc, parent, name, hash, seq);
 }
 
 bool d_seq_retry(const struct dentry *dentry, uint32_t seq)
@@ -179,8 +182,9 @@ static enum d_found bucket_get(struct bucket_search *search, const struct bucket
 static enum d_found table_get(struct dentry *parent, const struct qstr *name, bool trying,
 			      struct dentry **found)
 {
-	uint64_t hash = table_hash(parent, name);
-	uint64_t array = table_current(&parent->d_dcache->entries);
+	const struct dcache *dc = dcache_of(parent);
+	uint64_t array = table_current(&dc->entries);
+	uint64_t hash = table_hash_in(dc, parent, name->hash);
 	struct bucket_search search;
 
 	*found = NULL;
@@ -241,17 +245,17 @@ static DC_NOINLINE struct dentry *lookup_exact_any(struct dentry *parent, const 
 }
 
 /* The same of a plain one, if there is nothing in the way. False: there is. */
-static DC_ALWAYS_INLINE bool lookup_exact_plain(struct dentry *parent, const char *name,
-						uint64_t hash_len, struct dentry **found)
+static DC_ALWAYS_INLINE bool lookup_exact_plain(const struct dcache *dc, struct dentry *parent,
+						const char *name, uint64_t hash_len,
+						struct dentry **found)
 {
-	const struct dcache *dc = parent->d_dcache;
 	uint32_t rename_seq = read_seqcount(&dc->rename_seq);
 	struct hit hit;
 	struct dentry *dentry;
 	bool missed, got, unchanged;
 
 	dc_read_lock();
-	dentry = find_plain(parent, name, hash_len, false, &hit, &missed);
+	dentry = find_plain(dc, parent, name, hash_len, false, &hit, &missed);
 	got = dentry && lockref_tryget_once(&dentry->d_lockref);
 	unchanged = got && seqcount_unchanged(&dentry->d_seq, hit.seq);
 	dc_read_unlock();
@@ -268,10 +272,12 @@ static DC_ALWAYS_INLINE bool lookup_exact_plain(struct dentry *parent, const cha
 
 struct dentry *lookup_exact(struct dentry *parent, const struct qstr *name)
 {
+	const struct dcache *dc = dcache_of(parent);
 	struct dentry *dentry;
 
-	if (name_is_plain(parent, name) &&
-	    lookup_exact_plain(parent, name->name, (uint64_t)name->len << 32 | name->hash, &dentry))
+	if (name_is_plain(dc, parent, name) &&
+	    lookup_exact_plain(dc, parent, name->name, (uint64_t)name->len << 32 | name->hash,
+			       &dentry))
 		return dentry;
 	return lookup_exact_any(parent, name);
 }
@@ -289,11 +295,12 @@ static DC_NOINLINE struct dentry *d_lookup_any(struct dentry *parent, const stru
 
 struct dentry *d_lookup(struct dentry *parent, const struct qstr *name)
 {
+	const struct dcache *dc = dcache_of(parent);
 	struct dentry *dentry;
 
-	if (name_is_plain(parent, name) &&
-	    lookup_exact_plain(parent, name->name,
-			       (uint64_t)name->len << 32 | plain_hash(parent, name), &dentry))
+	if (name_is_plain(dc, parent, name) &&
+	    lookup_exact_plain(dc, parent, name->name,
+			       (uint64_t)name->len << 32 | plain_hash(dc, parent, name), &dentry))
 		return dentry;
 	return d_lookup_any(parent, name);
 }

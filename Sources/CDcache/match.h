@@ -12,9 +12,8 @@
 
 #include <string.h>
 
-/* Of XXH3_64bits_withSecret() the two parts for short inputs, by their own names, which Debian's and later
- * versions of the header have. What they return need not be the same as that of the whole: all hashes of
- * names are made here. */
+/* Of XXH3_64bits_withSecret() one part, by its own name, which Debian's and later versions of the header have.
+ * What it returns need not be the same as that of the whole: all hashes of names are made here. */
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -25,63 +24,6 @@
 #endif
 
 #pragma GCC visibility push(hidden)
-
-/* ---- hashes ---- */
-
-/* The upper bits of the product depend on all that is in it, and they come to the lower ones. It is enough,
- * since both numbers are as good as random by themselves. */
-static DC_ALWAYS_INLINE uint64_t table_mix(uint32_t dirno, uint32_t hash)
-{
-	uint64_t z = ((uint64_t)dirno << 32 | hash) * 0x9e3779b97f4a7c15u;
-
-	return z ^ (z >> 32);
-}
-
-static DC_ALWAYS_INLINE uint64_t table_hash_here(const struct dentry *parent, uint32_t hash)
-{
-	return table_mix(atomic_load_explicit(&parent->d_dirno, memory_order_relaxed), hash);
-}
-
-/* XXH3 leaves its lower half as good as the whole. */
-static DC_ALWAYS_INLINE uint32_t hash_fold(uint64_t hash)
-{
-	return dc_likely((uint32_t)hash) ? (uint32_t)hash : 1;
-}
-
-/* What XXH3_64bits_withSecret() does first, but here: of at most 16 bytes. */
-static DC_ALWAYS_INLINE uint32_t hash_short(const struct dcache *dc, const void *bytes, size_t len)
-{
-	return hash_fold(XXH3_len_0to16_64b(bytes, len, dc->name_secret, 0));
-}
-
-/* name.c: of more than 128 bytes. */
-uint32_t hash_long(const struct dcache *dc, const void *bytes, size_t len);
-
-static DC_ALWAYS_INLINE uint32_t hash_bytes(const struct dcache *dc, const void *bytes, size_t len)
-{
-	if (dc_likely(len <= 16))
-		return hash_short(dc, bytes, len);
-	if (len > 128)
-		return hash_long(dc, bytes, len);
-	return hash_fold(XXH3_len_17to128_64b(bytes, len, dc->name_secret, NAME_SECRET_SIZE, 0));
-}
-
-/* name.c */
-int name_hash(const struct dentry *parent, struct qstr *name);
-
-/* A hash that is there already is the right one. */
-static DC_ALWAYS_INLINE void hash_check(const struct dentry *parent, const struct qstr *name)
-{
-#ifdef DCACHE_DEBUG
-	struct qstr again = *name;
-
-	DC_RULE("struct qstr: the hash is 0 or d_hash_name()'s",
-		name_hash(parent, &again) || again.hash == name->hash);
-#else
-	(void)parent;
-	(void)name;
-#endif
-}
 
 /* ---- words ---- */
 
@@ -127,6 +69,34 @@ static DC_ALWAYS_INLINE uint64_t load_last(const char *name, uint32_t len)
 #endif
 }
 
+/*
+ * A name of up to 24 bytes, as three words of its bytes, which may overlap: so all lengths are the same to a
+ * processor, but for those below eight, of which all three are the one zero-padded word.
+ */
+#define WINDOWS_LEN 24u
+
+struct windows {
+	uint64_t first, second, last;
+	uint32_t second_at, last_at; /* in bytes */
+};
+
+static DC_ALWAYS_INLINE struct windows windows_of(const char *name, uint32_t len)
+{
+	struct windows words;
+
+	if (dc_likely(len >= 8)) {
+		words.last_at = len - 8;
+		words.second_at = words.last_at < 8 ? words.last_at : 8;
+		words.first = load_word(name);
+		words.second = load_word(name + words.second_at);
+		words.last = load_word(name + words.last_at);
+	} else {
+		words.last_at = words.second_at = 0;
+		words.first = words.second = words.last = load_tail(name, len);
+	}
+	return words;
+}
+
 /* How many bytes are there from @at to the first '/', or to @end? */
 static DC_ALWAYS_INLINE uint32_t length_until_slash(const char *at, const char *end)
 {
@@ -165,7 +135,102 @@ static DC_ALWAYS_INLINE uint32_t length_until_slash(const char *at, const char *
 #endif
 }
 
+/* ---- hashes ---- */
+
+static DC_ALWAYS_INLINE uint32_t hash_fold(uint64_t hash)
+{
+	return dc_likely((uint32_t)hash) ? (uint32_t)hash : 1;
+}
+
+/* Both halves of a product, each bit of which both numbers have a part in. */
+static DC_ALWAYS_INLINE uint64_t fold_product(uint64_t a, uint64_t b)
+{
+	__extension__ unsigned __int128 product = a;
+
+	product *= b;
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+/* Keyed as XXH3 is, by the secret's words, and of the same kind (after W. Yi's wyhash, 2019), but without a way
+ * of its own for each of several lengths, between which a processor would have to guess. */
+static DC_ALWAYS_INLINE uint32_t hash_windows(const struct dcache *dc, const struct windows *name,
+					      size_t len)
+{
+	const uint64_t *key = dc->name_secret;
+	uint64_t hash = fold_product(name->first ^ key[0], name->last ^ key[1]) ^
+			fold_product(name->second ^ key[2], len ^ key[3]);
+
+	return hash_fold(hash ^ hash >> 32);
+}
+
+/* name.c: of more than 128 bytes. */
+uint32_t hash_long(const struct dcache *dc, const void *bytes, size_t len);
+
+static DC_ALWAYS_INLINE uint32_t hash_bytes(const struct dcache *dc, const void *bytes, size_t len)
+{
+	if (dc_likely(len <= WINDOWS_LEN)) {
+		struct windows name = windows_of(bytes, (uint32_t)len);
+
+		return hash_windows(dc, &name, len);
+	}
+	if (len > 128)
+		return hash_long(dc, bytes, len);
+	return hash_fold(XXH3_len_17to128_64b(bytes, len, (const void *)dc->name_secret,
+					      NAME_SECRET_SIZE, 0));
+}
+
+/*
+ * Directory and name, mixed: the halves of a product, folded (this is how W. Yi's wyhash, 2019, mixes two words).
+ * Addresses are at regular distances, and so would be products with one name: the directory is spread first, and
+ * is in both factors. Keyed, as names are: who can make directories cannot choose those in which one name comes
+ * into one bucket.
+ */
+static DC_ALWAYS_INLINE uint64_t table_hash_in(const struct dcache *dc, const struct dentry *parent,
+					       uint32_t hash)
+{
+	uint64_t dir = (dir_number(parent) ^ dc->entries.key[0]) * 0x9e3779b97f4a7c15u;
+
+	return fold_product(dir ^ hash, dir ^ dc->entries.key[1]);
+}
+
+/* name.c */
+int name_hash(const struct dentry *parent, struct qstr *name);
+
+/* A hash that is there already is the right one. */
+static DC_ALWAYS_INLINE void hash_check(const struct dentry *parent, const struct qstr *name)
+{
+#ifdef DCACHE_DEBUG
+	struct qstr again = *name;
+
+	DC_RULE("struct qstr: the hash is 0 or d_hash_name()'s",
+		name_hash(parent, &again) || again.hash == name->hash);
+#else
+	(void)parent;
+	(void)name;
+#endif
+}
+
 /* ---- comparing ---- */
+
+#ifdef BUCKET_VECTORS
+/*
+ * The same words of an entry's name. C does not know such loads of atomics. A word may be of two moments, since
+ * it may lie in two; then d_seq has changed. That is seen, for x86-64 does not let the load of d_seq pass these
+ * loads, and the signal fence keeps the compiler from it.
+ */
+static DC_ALWAYS_INLINE bool iname_equal_windows(const struct dentry *dentry, const char *name,
+						 uint32_t len)
+{
+	const char *iname = (const char *)dentry->d_iname;
+	struct windows own = windows_of(name, len);
+	uint64_t differ = (own.first ^ load_word(iname)) |
+			  (own.second ^ load_word(iname + own.second_at)) |
+			  (own.last ^ load_word(iname + own.last_at));
+
+	atomic_signal_fence(memory_order_acquire);
+	return !differ;
+}
+#endif
 
 /* Of at least one byte. The last word first: more names are the same in the beginning. */
 static DC_ALWAYS_INLINE bool iname_equal(const struct dentry *dentry, const char *name,
@@ -173,6 +238,10 @@ static DC_ALWAYS_INLINE bool iname_equal(const struct dentry *dentry, const char
 {
 	uint32_t last = (len - 1) / 8;
 
+#ifdef BUCKET_VECTORS
+	if (dc_likely(len <= WINDOWS_LEN))
+		return iname_equal_windows(dentry, name, len);
+#endif
 	if (atomic_load_explicit(&dentry->d_iname[last], memory_order_acquire) !=
 	    load_last(name, len))
 		return false;
@@ -184,18 +253,27 @@ static DC_ALWAYS_INLINE bool iname_equal(const struct dentry *dentry, const char
 	return true;
 }
 
-/* May what is below be used? Not where the directory has operations of its own, or the name would not lie in
- * the entry, or is none: the general functions know about all that. */
-static DC_ALWAYS_INLINE bool name_is_plain(const struct dentry *parent, const struct qstr *name)
+/* Does the directory hash or compare names by itself? Reads it only if some do. */
+static DC_ALWAYS_INLINE bool has_own_names(const struct dcache *dc, const struct dentry *dir)
 {
-	return dc_likely(name->len - 1 < DNAME_INLINE_LEN && name->name &&
-			 !(d_flags(parent) & (DCACHE_OP_HASH | DCACHE_OP_COMPARE)));
+	return dc_unlikely(atomic_load_explicit(&dc->own_names, memory_order_relaxed)) &&
+	       (d_flags(dir) & (DCACHE_OP_HASH | DCACHE_OP_COMPARE));
 }
 
-static DC_ALWAYS_INLINE uint32_t plain_hash(const struct dentry *parent, const struct qstr *name)
+/* May what is below be used? Not where the directory has operations of its own, or the name would not lie in
+ * the entry, or is none: the general functions know about all that. */
+static DC_ALWAYS_INLINE bool name_is_plain(const struct dcache *dc, const struct dentry *parent,
+					   const struct qstr *name)
+{
+	return dc_likely(name->len - 1 < DNAME_INLINE_LEN && name->name &&
+			 !has_own_names(dc, parent));
+}
+
+static DC_ALWAYS_INLINE uint32_t plain_hash(const struct dcache *dc, const struct dentry *parent,
+					    const struct qstr *name)
 {
 	if (!name->hash)
-		return hash_bytes(parent->d_dcache, name->name, name->len);
+		return hash_bytes(dc, name->name, name->len);
 	hash_check(parent, name);
 	return name->hash;
 }
@@ -233,12 +311,13 @@ static DC_ALWAYS_INLINE bool d_hits(const struct dentry *dentry, const struct de
  * each step of it: two of three times there are fewer of them. Others would do better with what is foretold
  * wrongly the third time.
  */
-static DC_ALWAYS_INLINE struct dentry *find_plain(const struct dentry *parent, const char *name,
+static DC_ALWAYS_INLINE struct dentry *find_plain(const struct dcache *dc,
+						  const struct dentry *parent, const char *name,
 						  uint64_t hash_len, bool home, struct hit *hit,
 						  bool *missed)
 {
-	uint64_t array = table_current(&parent->d_dcache->entries);
-	uint64_t hash = table_hash_here(parent, (uint32_t)hash_len);
+	uint64_t array = table_current(&dc->entries);
+	uint64_t hash = table_hash_in(dc, parent, (uint32_t)hash_len);
 	const struct bucket *bucket = table_bucket(array, hash);
 	struct hlist_bl_node *node;
 	uint64_t word = 0;

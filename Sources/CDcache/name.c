@@ -2,9 +2,9 @@
 /*
  * Names: checking, hashing, storing, comparing.
  *
- * The hash of a name is XXH3 keyed by a secret of the instance, drawn from the kernel's random
+ * The hash of a name (match.h) is keyed by a secret of the instance, drawn from the kernel's random
  * numbers, so that names chosen to collide in one instance do not in another. It does not depend on
- * the directory; the directory's number is mixed in when a bucket is chosen (lookup.c).
+ * the directory, which is mixed in when a bucket is chosen.
  *
  * A name of up to DNAME_INLINE_LEN bytes lies in the entry, as zero-padded 64-bit words, which are
  * atomics: a move rewrites them while lookups without a lock compare them. Whoever reads them so
@@ -32,17 +32,22 @@ static uint64_t split_mix(uint64_t *state)
 	return z ^ (z >> 31);
 }
 
+uint64_t number_hash(const struct dcache *dc, uint64_t number)
+{
+	return XXH3_64bits_withSecret(&number, sizeof(number), dc->name_secret, NAME_SECRET_SIZE);
+}
+
 int name_secret_init(struct dcache *dc, uint64_t seed)
 {
 	size_t i;
+	int err = seed ? 0 : dc_random(dc->name_secret, sizeof(dc->name_secret));
 
-	if (!seed)
-		return dc_random(dc->name_secret, sizeof(dc->name_secret));
-	for (i = 0; i < sizeof(dc->name_secret); i += sizeof(uint64_t)) {
-		uint64_t word = split_mix(&seed);
-
-		memcpy(dc->name_secret + i, &word, sizeof(word));
-	}
+	if (err)
+		return err;
+	for (i = 0; seed && i < NAME_SECRET_SIZE / 8; i++)
+		dc->name_secret[i] = split_mix(&seed);
+	for (i = 0; i < 2; i++)
+		dc->entries.key[i] = number_hash(dc, i);
 	return 0;
 }
 
@@ -51,14 +56,12 @@ uint32_t hash_long(const struct dcache *dc, const void *bytes, size_t len)
 	return hash_fold(XXH3_64bits_withSecret(bytes, len, dc->name_secret, NAME_SECRET_SIZE));
 }
 
-uint64_t number_hash(const struct dcache *dc, uint64_t number)
-{
-	return XXH3_64bits_withSecret(&number, sizeof(number), dc->name_secret, NAME_SECRET_SIZE);
-}
-
 uint32_t full_name_hash(const struct dentry *dir, const void *bytes, size_t len)
 {
-	return hash_bytes(dir->d_dcache, bytes, len);
+	const struct dcache *dc = dir->d_dcache;
+
+	/* What a d_hash makes of a name may be nothing. */
+	return len ? hash_bytes(dc, bytes, len) : hash_long(dc, bytes, 0);
 }
 
 static int name_length_check(const struct qstr *name)
@@ -79,7 +82,9 @@ int name_check(const struct qstr *name)
 
 int name_hash(const struct dentry *parent, struct qstr *name)
 {
-	if (d_flags(parent) & DCACHE_OP_HASH) {
+	const struct dcache *dc = dcache_of(parent);
+
+	if (has_own_names(dc, parent) && (d_flags(parent) & DCACHE_OP_HASH)) {
 		int err = parent->d_op->d_hash(parent, name);
 
 		if (err)
@@ -88,7 +93,7 @@ int name_hash(const struct dentry *parent, struct qstr *name)
 			name->hash = 1;
 		return 0;
 	}
-	name->hash = hash_bytes(parent->d_dcache, name->name, name->len);
+	name->hash = hash_bytes(dc, name->name, name->len);
 	return 0;
 }
 

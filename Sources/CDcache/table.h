@@ -74,6 +74,7 @@ struct hash_table {
 	uint64_t (*hash)(const struct hlist_bl_node *node);
 	struct dcache *dc;
 	uint32_t min, max;		/* log2 of sizes */
+	uint64_t key[2];		/* of the hashes, if they have one; in the line of a search */
 
 	_Atomic uint32_t state __attribute__((aligned(64)));	/* enum table_state */
 	_Atomic uint32_t turn;		/* futex of those who wait for a bucket */

@@ -362,8 +362,8 @@ static DC_NOINLINE int stride(struct walk *w)
 	const char *at = text->at, *const end = text->end;
 	struct place *place = w->places + w->nr, *const room = w->places + w->room;
 	struct dentry *dir = w->at.dentry;
+	const struct dcache *dc = dcache_of(dir);
 	struct inode *inode = w->inode;
-	uint32_t dir_flags = d_flags(dir);
 	int err = 0;
 
 	while (place < room) {
@@ -379,10 +379,9 @@ static DC_NOINLINE int stride(struct walk *w)
 			break;
 		len = length_until_slash(at, end);
 		if (dc_unlikely(len > DNAME_INLINE_LEN || (*at == '.' && len <= 2) ||
-				(dir_flags & (DCACHE_OP_HASH | DCACHE_OP_COMPARE))))
+				has_own_names(dc, dir)))
 			break;
-		dentry = find_plain(dir, at,
-				    (uint64_t)len << 32 | hash_bytes(dir->d_dcache, at, len), true,
+		dentry = find_plain(dc, dir, at, (uint64_t)len << 32 | hash_bytes(dc, at, len), true,
 				    &hit, &missed);
 		if (dc_unlikely(!dentry || d_outdated(dentry, inode)))
 			break;
@@ -408,7 +407,6 @@ static DC_NOINLINE int stride(struct walk *w)
 		if (dc_unlikely(err))
 			break;
 		dir = dentry;
-		dir_flags = hit.flags;
 		inode = child;
 		at = rest;
 	}

@@ -89,7 +89,7 @@ static void walk_ahead(struct dentry *root, struct dentry *base,
 			if (way_next(&ways[i], &request->name))
 				ways[asked++] = ways[i];
 		}
-		look_ahead(requests, asked);
+		look_ahead(requests, asked, false);
 		going = 0;
 		for (i = 0; i < asked; i++) {
 			struct dentry *dentry = requests[i].dentry;

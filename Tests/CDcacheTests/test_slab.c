@@ -41,13 +41,14 @@ TEST(objects_of_a_slab_do_not_overlap_and_are_given_back, "slab")
 	struct slab_cache cache;
 	unsigned int i, round;
 
-	slab_init(&cache, SIZE);
-	CHECK_EQ(cache.capacity, 341);
+	slab_init(&cache, SIZE, &cache);
+	CHECK_EQ(cache.capacity, 340);
 	for (round = 0; round < 3; round++) {
 		for (i = 0; i < MANY; i++) {
 			objects[i] = slab_alloc(&cache);
 			REQUIRE(objects[i]);
 			CHECK((uintptr_t)objects[i] % 64 == 0 && !((uintptr_t)objects[i] >> 48));
+			CHECK(slab_owner(objects[i]) == &cache);
 			mark(objects[i], i + 1);
 		}
 		CHECK(cache.nr_regions == 4);
@@ -85,7 +86,7 @@ TEST(a_small_cache_takes_few_pages, "slab")
 	unsigned int i, pages = 0;
 	uintptr_t region;
 
-	slab_init(&cache, SIZE);
+	slab_init(&cache, SIZE, &cache);
 	for (i = 0; i < 100; i++) {
 		objects[i] = slab_alloc(&cache);
 		mark(objects[i], 1);
@@ -108,7 +109,7 @@ TEST(no_memory_for_a_region, "slab H51")
 	struct rlimit limit;
 	unsigned int n = 0;
 
-	slab_init(&cache, SIZE);
+	slab_init(&cache, SIZE, &cache);
 	objects[n++] = slab_alloc(&cache);
 	REQUIRE(objects[0] && !getrlimit(RLIMIT_AS, &limit));
 	limit.rlim_cur = 1;
@@ -168,7 +169,7 @@ TEST(threads_free_what_others_allocated, "slab stress")
 	pthread_t threads[THREADS];
 	uintptr_t i;
 
-	slab_init(&shop.cache, SIZE);
+	slab_init(&shop.cache, SIZE, &shop);
 	for (i = 0; i < THREADS; i++)
 		threads[i] = test_thread(trade, (void *)i);
 	for (i = 0; i < THREADS; i++)

@@ -40,7 +40,6 @@ static const struct field dentry_fields[] = {
 	FIELD(dentry, d_flags),
 	FIELD(dentry, d_inode),
 	FIELD(dentry, d_dcache),
-	FIELD(dentry, d_dirno),
 	FIELD(dentry, d_woken),
 	FIELD(dentry, d_iname),
 	FIELD(dentry, d_lockref),
@@ -76,7 +75,6 @@ static const struct field dcache_fields[] = {
 	FIELD(dcache, graph_waiters),
 	FIELD(dcache, dying),
 	FIELD(dcache, counters),
-	FIELD(dcache, next_dirno),
 	FIELD(dcache, lru),
 	{ 0 },
 };

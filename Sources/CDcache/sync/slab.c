@@ -4,7 +4,7 @@
  *
  * A region is a huge page's worth of addresses, aligned; a slab is a part of it, at a multiple of its size,
  * and begins with struct slab, so that an object's slab is found by its address. The first slab's head is the
- * region's, too. Pages are the kernel's until they are touched: free objects are handed out in order, before
+ * region's, too, and begins with the line that lookups read. Pages are the kernel's until they are touched: free objects are handed out in order, before
  * any that was given back, and a cache's first region is not asked to be in huge pages, so a small cache takes
  * as many small pages as it needs.
  *
@@ -20,9 +20,10 @@
 #include "slab.h"
 
 #define SLAB_BYTES ((size_t)64 << 10)
-#define REGION_BYTES DC_HUGE_PAGE
+#define REGION_BYTES SLAB_REGION_BYTES
 #define REGION_SLABS (REGION_BYTES / SLAB_BYTES)
 
+_Static_assert(REGION_BYTES == DC_HUGE_PAGE, "or it would not be a huge page");
 _Static_assert(REGION_SLABS == 32, "a bit for each slab");
 
 struct free_object {
@@ -30,6 +31,7 @@ struct free_object {
 };
 
 struct slab {
+	struct slab_region region;		/* in a region's first slab; fixed */
 	struct list_head partial;		/* shard's lock; if it is on the list */
 	struct free_object *free;		/* shard's lock: given back */
 	uint16_t shard;				/* fixed while it is in use */
@@ -39,7 +41,7 @@ struct slab {
 	uint32_t slabs;				/* a bit for each that is in use */
 } __attribute__((aligned(64)));
 
-_Static_assert(sizeof(struct slab) == 64, "what is left holds 341 entries and no more");
+_Static_assert(sizeof(struct slab) == 128, "a line that is read, and one that is written");
 
 static struct slab *slab_of(const void *object)
 {
@@ -51,10 +53,11 @@ static struct slab *region_of(const struct slab *slab)
 	return (struct slab *)((uintptr_t)slab & ~(REGION_BYTES - 1));
 }
 
-void slab_init(struct slab_cache *cache, uint32_t size)
+void slab_init(struct slab_cache *cache, uint32_t size, void *owner)
 {
 	unsigned int i;
 
+	cache->owner = owner;
 	cache->size = size;
 	cache->capacity = (uint32_t)((SLAB_BYTES - sizeof(struct slab)) / size);
 	dc_lock_init(&cache->lock);
@@ -94,6 +97,7 @@ static struct slab *region_with_room(struct slab_cache *cache)
 	region = dc_map(REGION_BYTES, cache->nr_regions ? REGION_BYTES : 0);
 	if (!region)
 		return NULL;
+	region->region.owner = cache->owner;
 	list_add(&region->regions, &cache->regions);
 	cache->nr_regions++;
 	return region;
