@@ -157,10 +157,11 @@ $(BUILD)/libdcache.so: $(BUILD)/$(SONAME)
 	$(Q)ln -sf $(SONAME) $@
 
 # One object, so that what is hidden can be made local: a static link exports no more than the
-# shared library does.
+# shared library does. What the objects' tracepoints have in common is in it for good: left as a group, it would
+# be thrown away for another object's, such as one with tracepoints of its own, whose name it has not.
 $(BUILD)/libdcache.a: $(release_CORE)
 	$(call say,AR,$@)
-	$(Q)$(LD) -r -o $(BUILD)/release/dcache.o $^
+	$(Q)$(LD) -r --force-group-allocation -o $(BUILD)/release/dcache.o $^
 	$(Q)$(OBJCOPY) --localize-hidden $(BUILD)/release/dcache.o
 	$(Q)rm -f $@
 	$(Q)$(AR) rcs $@ $(BUILD)/release/dcache.o
