@@ -67,7 +67,8 @@ static void fill(struct dcache *dc, struct dentry *root)
 			BENCH_CHECK(!IS_ERR(dir));
 			BENCH_CHECK(!d_add(dir, new_inode(dc, i, INODE_DIRECTORY, NULL, NULL)));
 		}
-		snprintf(keys[i].name, sizeof(keys[i].name), "f%08x.txt", (unsigned int)(i * 2654435761u));
+		snprintf(keys[i].name, sizeof(keys[i].name), "f%08x.txt",
+			 (unsigned int)(i * 2654435761u));
 		keys[i].dir = dir;
 		keys[i].inode = new_inode(dc, i, INODE_REGULAR, NULL, NULL);
 		dentry = d_alloc(dir, &(struct qstr){ keys[i].name, 13, 0 });

@@ -202,15 +202,15 @@ static void all_reference(unsigned int thread, void *arg)
 }
 
 /* Each thread does it so many times. */
-#define REPEATED(name_, operation_)                             \
-	static void name_(unsigned int thread, void *arg)       \
-	{                                                       \
-		size_t i;                                       \
-                                                                \
-		(void)thread;                                   \
-		(void)arg;                                      \
-		for (i = 0; i < SHARED_OPERATIONS; i++)         \
-			operation_;                             \
+#define REPEATED(name_, operation_)                       \
+	static void name_(unsigned int thread, void *arg) \
+	{                                                 \
+		size_t i;                                 \
+                                                          \
+		(void)thread;                             \
+		(void)arg;                                \
+		for (i = 0; i < SHARED_OPERATIONS; i++)   \
+			operation_;                       \
 	}
 
 REPEATED(shared_free, hit(&shared))

@@ -58,8 +58,8 @@
 static const struct table_ops load_ops = { .name = "load" };
 
 static const struct table_ops *const subjects[] = {
-	&table_dcache, &table_dcache_ref, &table_lfht, &table_tbb,  &table_absl,
-	&table_ck,     &table_std,	  &table_fuse, &table_dirs, &load_ops,
+	&table_dcache, &table_dcache_ref, &table_dcache_lto, &table_lfht, &table_tbb, &table_absl,
+	&table_ck,     &table_std,	  &table_fuse,	     &table_dirs, &load_ops,
 };
 
 #define SUBJECTS (sizeof(subjects) / sizeof(*subjects))

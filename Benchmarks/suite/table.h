@@ -63,8 +63,8 @@ struct table_ops {
 	void (*settle)(struct table *t);
 };
 
-extern const struct table_ops table_dcache, table_dcache_ref, table_lfht, table_tbb, table_absl,
-	table_ck, table_std, table_fuse, table_dirs;
+extern const struct table_ops table_dcache, table_dcache_ref, table_dcache_lto, table_lfht,
+	table_tbb, table_absl, table_ck, table_std, table_fuse, table_dirs;
 
 /* The objects and directories of most peers: numbers. */
 static inline uintptr_t number_object(struct table *t, uint64_t number, bool directory)
