@@ -39,6 +39,7 @@ TARGETS = (
     Target("95-5", 0.65, MILLION),
     Target("50-50", 0.8, MILLION),
     Target("insert-negative", 1.0, MILLION),
+    Target("walk", 0.6, least=100_000),
     Target("walk-hot-8", 0.6, against="lfht-walk"),
     Target("walk-hot-8", 0.2, against="statx"),
     Target("walk-hot-slope", 0.5, against="statx"),
