@@ -4,8 +4,9 @@
  *
  * A value is what a lookup returns: an object's address or number, made before and outside of the clock,
  * TABLE_NEGATIVE for a name that is known not to exist, or 0: nothing is known. Directories are given by
- * handles; a peer's are their values, so that its user can go on from what was found. All calls but create, destroy and settle may come from any thread that has entered; the
- * directories of a call, and its objects, are there as long as it lasts.
+ * handles; a peer's are their values, so that its user can go on from what was found. All calls but create,
+ * destroy and settle may come from any thread that has entered; the directories of a call, and its objects,
+ * are there as long as it lasts.
  *
  * A peer's key is a directory's 64-bit number and the name's bytes, hashed by key_hash() (key.h). Each has
  * room for all entries from the start, and takes memory from malloc().

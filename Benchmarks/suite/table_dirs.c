@@ -19,7 +19,7 @@ static uintptr_t dir_table_init(struct dir_table *d, size_t children)
 	return (uintptr_t)d;
 }
 
-/* A directory's object is its table; what that takes beside its buckets and names is not in the row of memory. */
+/* A directory's object is its table: what that takes beside buckets and names, the row of memory leaves out. */
 static uintptr_t dirs_make_object(struct table *t, uint64_t number, bool directory)
 {
 	return directory ? (uintptr_t)table_alloc(sizeof(struct dir_table))

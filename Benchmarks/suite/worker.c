@@ -729,8 +729,8 @@ static void churn_end(struct worker *w)
 	w->parts = NULL;
 }
 
-/* Each thread gets its part of what comes and goes, and the second half of it is removed, unless the row renames;
- * but if the round before was one of the same kind, it has left all so. */
+/* Each thread gets its part of what comes and goes, and the second half of it is removed, unless the row
+ * renames; but if the round before was one of the same kind, it has left all so. */
 static void churn_begin(struct worker *w, int row, unsigned int threads)
 {
 	size_t share = w->churn.n / threads, i;
