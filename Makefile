@@ -23,7 +23,7 @@
 #				hit --entries 1000000 ..' chooses, of the suite alone; BENCH_PROGRAMS='walk
 #				batch' of the programs. BENCH_LARGE=1: ten million entries, too; BENCH_SWIFT=1:
 #				what bench-swift measures, too; BENCH_HUGE=1 does all again with huge pages
-#	make check-bench	are the suite's subjects tables?
+#	make check-bench	are the suite's subjects tables, and their answers in each row right?
 #	make bench-swift	what Swift programs pay, beside the C calls and Swift's own tables; ARGS=
 #	make format		lay the sources out; format-check: only say whether they are
 #	make install, uninstall	DESTDIR= PREFIX=/usr/local LIBDIR= INCLUDEDIR=
@@ -294,8 +294,10 @@ bench: $(SUITE) $(BUILD)/bench/names $(addprefix $(BUILD)/benchmarks/,$(BENCH_PR
 	$(call bench,results,)
 	$(if $(BENCH_HUGE),$(call bench,results-huge,GLIBC_TUNABLES=glibc.malloc.hugetlb=1))
 
-check-bench: $(SUITE)
+# Subjects beside a model; then each row once, for its answers, not for its time.
+check-bench: $(SUITE) $(BUILD)/bench/names
 	$(Q)$< --check
+	$(Q)$< --names $(BUILD)/bench/names --entries 1000 --threads 1,8 --rounds 1 --ms 2 >/dev/null
 
 # ---- tests ----
 

@@ -39,7 +39,7 @@ def verdict(is_met):
 
 
 def print_ratios(groups):
-    print(f"{'row':<30}{'entries':>10}{'thr':>5} {'dcache':>10}{'best peer':>11} {'':<13} "
+    print(f"{'row':<34}{'entries':>10}{'thr':>5} {'dcache':>10}{'best peer':>11} {'':<13} "
           f"{'unit':<6}{'ratio':>7}{'target':>8} {'':<8}{'loads':>6}{'spread':>13}")
     last = None
     for (bench, entries, threads), group in groups.items():
@@ -59,7 +59,7 @@ def print_ratios(groups):
         load = groups.get(("dependent", entries, threads), {}).get("load")
         is_lookup = bench in ("hit", "hit-zipf", "dependent", "miss")
         loads = f"{ratio_of(ours, load):.2f}" if load and is_lookup else ""
-        print(f"{bench:<30}{entries:>10}{threads:>5} {figure(ours):>10}{figure(beside):>11} "
+        print(f"{bench:<34}{entries:>10}{threads:>5} {figure(ours):>10}{figure(beside):>11} "
               f"{name:<13} {ours['unit']:<6}{ratio:>7.2f}{wanted:>8} "
               f"{verdict(ratio <= target.most) if target else '':<8}{loads:>6}"
               f"{spread(ours):>7.0%}{spread(beside):>6.0%}")
@@ -78,10 +78,10 @@ def print_collapse(groups):
         best = max(peers, key=left.get, default=None)
         for subject in filter(results.is_ours, left):
             if not verdicts:
-                print(f"\n{'throughput, 32 threads / 2':<30}{'entries':>10} {'':<11}{'ratio':>6}"
+                print(f"\n{'throughput, 32 threads / 2':<34}{'entries':>10} {'':<11}{'ratio':>6}"
                       f"{'target':>8} {'':<8}most of the peers")
             verdicts.append(left[subject] >= targets.COLLAPSE)
-            print(f"{bench:<30}{entries:>10} {subject:<11}{left[subject]:>6.2f}"
+            print(f"{bench:<34}{entries:>10} {subject:<11}{left[subject]:>6.2f}"
                   f"{targets.COLLAPSE:>8.2f} {verdict(verdicts[-1]):<8}"
                   f"{f'{left[best]:.2f} {best}' if best else ''}")
     return verdicts
@@ -109,7 +109,7 @@ def print_target(target, groups):
         ratio = ratio_of(ours, other)
         beside = target.against if target.against == targets.ONE_THREAD else other["subject"]
         verdicts.append(ratio <= target.most)
-        print(f"{key[0]:<30}{key[1]:>10}{key[2]:>5} {target.ours + (' / ' if beside else '') + beside:<25}"
+        print(f"{key[0]:<34}{key[1]:>10}{key[2]:>5} {target.ours + (' / ' if beside else '') + beside:<25}"
               f"{ratio:>8.2f}{target.most:>8.2f} {verdict(verdicts[-1])}")
     return verdicts
 
@@ -128,7 +128,7 @@ def main():
     print_ratios(groups)
     verdicts = print_collapse(groups)
     not_measured = []
-    print(f"\n{'target':<30}{'entries':>10}{'thr':>5} {'':<25}{'ratio':>8}{'at most':>8}")
+    print(f"\n{'target':<34}{'entries':>10}{'thr':>5} {'':<25}{'ratio':>8}{'at most':>8}")
     for target in targets.TARGETS:
         these = print_target(target, groups)
         verdicts += these
