@@ -259,7 +259,7 @@ BENCH_SWIFT ?=
 BENCH_PROGRAMS ?= $(if $(BENCH),,batch walk reference insert memory errors grow cold cold_name)
 # Of ten million entries: the suite, in which one subject after the other is in memory, then these.
 BENCH_LARGE_SUITE ?= --entries 10000000 --threads 1,2 --rounds 3
-BENCH_LARGE_PROGRAMS := insert memory grow walk
+BENCH_LARGE_PROGRAMS := insert memory grow walk storm
 BENCH_LARGE_ARGS_insert := -n 10000000 -r 3 -R insert-all,remove-all,rename,shrink,teardown
 BENCH_LARGE_ARGS_memory := -n 10000000
 BENCH_LARGE_ARGS_grow := 10000000 3

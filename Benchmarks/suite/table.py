@@ -20,6 +20,9 @@ import results
 import targets
 
 
+LOOKUPS = ("hit", "hit-zipf", "dependent", "miss")
+
+
 def spread(result):
     return (result["high"] - result["low"]) / result["median"] if result["median"] else 0
 
@@ -46,23 +49,25 @@ def print_ratios(groups):
         ours, peer = group.get(results.OURS), results.best_peer(group)
         others = [r for s, r in group.items() if not results.is_ours(s) and s != "load"]
         beside = peer or min(others, key=lambda r: r["median"], default=None)
-        if not ours or not beside:
+        if not ours:
             continue
         if last not in (None, bench):
             print()
         last = bench
-        name = beside["subject"] if peer else f"({beside['subject']})"
-        ratio = ratio_of(ours, beside)
-        target = next((t for t in targets.TARGETS if t.against == targets.BEST
+        name = peer["subject"] if peer else f"({beside['subject']})" if beside else ""
+        ratio = ratio_of(ours, beside) if beside else None
+        target = next((t for t in targets.TARGETS if peer and t.against == targets.BEST
                        and t.applies(bench, entries, threads)), None)
         wanted = f"{target.most:.2f}" if target else ""
-        load = groups.get(("dependent", entries, threads), {}).get("load")
-        is_lookup = bench in ("hit", "hit-zipf", "dependent", "miss")
-        loads = f"{ratio_of(ours, load):.2f}" if load and is_lookup else ""
-        print(f"{bench:<34}{entries:>10}{threads:>5} {figure(ours):>10}{figure(beside):>11} "
-              f"{name:<13} {ours['unit']:<6}{ratio:>7.2f}{wanted:>8} "
-              f"{verdict(ratio <= target.most) if target else '':<8}{loads:>6}"
-              f"{spread(ours):>7.0%}{spread(beside):>6.0%}")
+        load = group.get("load")
+        if bench in LOOKUPS:
+            load = groups.get(("dependent", entries, threads), {}).get("load")
+        print(f"{bench:<34}{entries:>10}{threads:>5} {figure(ours):>10}"
+              f"{figure(beside) if beside else '':>11} {name:<13} {ours['unit']:<6}"
+              f"{'' if ratio is None else f'{ratio:.2f}':>7}{wanted:>8} "
+              f"{verdict(ratio <= target.most) if target else '':<8}"
+              f"{f'{ratio_of(ours, load):.2f}' if load else '':>6}{spread(ours):>7.0%}"
+              f"{f'{spread(beside):.0%}' if beside else '':>6}")
 
 
 def print_collapse(groups):
