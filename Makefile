@@ -226,7 +226,7 @@ $(BUILD)/bench/command: FORCE
 # What gcc makes of the library and of its part of the suite together, in which nothing but that part's table
 # has a name that others see: it stands beside the library as it is built, in the same program.
 SUITE_LTO := $(BUILD)/bench/table_dcache_lto.o
-$(eval $(call configuration,lto,$(CC),$(CFLAGS) -flto=$(JOBS)))
+$(eval $(call configuration,lto,$(if $(findstring clang,$(CC)),gcc,$(CC)),$(CFLAGS) -flto=$(JOBS)))
 
 $(BUILD)/bench/table_dcache_lto.c.o: Benchmarks/suite/table_dcache.c $(BUILD)/lto/command Makefile \
 		$(SUITE_HEADERS) | deps

@@ -97,10 +97,10 @@ template <typename T> struct cxx_table {
 
 	static constexpr struct table_ops ops(const char *name)
 	{
-		return { name,	      create,	     destroy,	    number_object, number_drop,
-			 number_root, make_dir,	     number_drop,   insert,	   lookup,
-			 remove,      walk,	     rename,	    table_nothing, table_nothing,
-			 table_settled };
+		return { name,	      create,	     destroy,	    number_object,
+			 number_drop, number_root,   make_dir,	    number_drop,
+			 insert,      lookup,	     remove,	    walk,
+			 rename,      table_nothing, table_nothing, table_settled };
 	}
 };
 
