@@ -18,10 +18,12 @@
 #	make promela		the protocol as a Promela model, checked by spin
 #	make coverage		lines and branches of the core that the C tests reach
 #	make benchmarks		the C benchmark programs, in build/benchmarks
-#	make bench		this library beside its peers (Benchmarks/suite), tables and plots, in build/bench:
-#				about ten minutes; BENCH='--row hit --entries 1000000 ..' chooses, and
-#				BENCH_HUGE=1 does all again with huge pages
-#	make check-bench	are the suite's subjects tables?
+#	make bench		this library beside its peers (Benchmarks/suite, then the programs beside it),
+#				tables, targets and plots, in build/bench: about half an hour. BENCH='--row
+#				hit --entries 1000000 ..' chooses, of the suite alone; BENCH_PROGRAMS='walk
+#				batch' of the programs. BENCH_LARGE=1: ten million entries, too; BENCH_SWIFT=1:
+#				what bench-swift measures, too; BENCH_HUGE=1 does all again with huge pages
+#	make check-bench	are the suite's subjects tables, and their answers in each row right?
 #	make bench-swift	what Swift programs pay, beside the C calls and Swift's own tables; ARGS=
 #	make format		lay the sources out; format-check: only say whether they are
 #	make install, uninstall	DESTDIR= PREFIX=/usr/local LIBDIR= INCLUDEDIR=
@@ -157,10 +159,11 @@ $(BUILD)/libdcache.so: $(BUILD)/$(SONAME)
 	$(Q)ln -sf $(SONAME) $@
 
 # One object, so that what is hidden can be made local: a static link exports no more than the
-# shared library does.
+# shared library does. What the objects' tracepoints have in common is in it for good: left as a group, it would
+# be thrown away for another object's, such as one with tracepoints of its own, whose name it has not.
 $(BUILD)/libdcache.a: $(release_CORE)
 	$(call say,AR,$@)
-	$(Q)$(LD) -r -o $(BUILD)/release/dcache.o $^
+	$(Q)$(LD) -r --force-group-allocation -o $(BUILD)/release/dcache.o $^
 	$(Q)$(OBJCOPY) --localize-hidden $(BUILD)/release/dcache.o
 	$(Q)rm -f $@
 	$(Q)$(AR) rcs $@ $(BUILD)/release/dcache.o
@@ -220,7 +223,23 @@ $(BUILD)/bench/command: FORCE
 	@mkdir -p $(@D)
 	@echo '$(SUITE_CC) $(SUITE_CXX)' | cmp -s - $@ || echo '$(SUITE_CC) $(SUITE_CXX)' >$@
 
-$(SUITE): $(SUITE_OBJECTS) $(BUILD)/libdcache.a
+# What gcc makes of the library and of its part of the suite together, in which nothing but that part's table
+# has a name that others see: it stands beside the library as it is built, in the same program.
+SUITE_LTO := $(BUILD)/bench/table_dcache_lto.o
+$(eval $(call configuration,lto,$(if $(findstring clang,$(CC)),gcc,$(CC)),$(CFLAGS) -flto=$(JOBS)))
+
+$(BUILD)/bench/table_dcache_lto.c.o: Benchmarks/suite/table_dcache.c $(BUILD)/lto/command Makefile \
+		$(SUITE_HEADERS) | deps
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(lto_COMMAND) $(if $(WERROR),-Werror) -DSUITE_LTO -c -o $@ $<
+
+$(SUITE_LTO): $(BUILD)/bench/table_dcache_lto.c.o $(lto_CORE)
+	$(call say,LINK,$@)
+	$(Q)$(lto_COMMAND) -r -flinker-output=nolto-rel -Wl,--force-group-allocation -o $@ $^
+	$(Q)$(OBJCOPY) --keep-global-symbol=table_dcache_lto $@
+
+$(SUITE): $(SUITE_OBJECTS) $(SUITE_LTO) $(BUILD)/libdcache.a
 	$(call say,LINK,$@)
 	$(Q)$(CXX) $(CFLAGS) -pthread $(LDFLAGS) -o $@ $^ $(SUITE_LIBS) $(LIBS)
 
@@ -233,31 +252,52 @@ $(BUILD)/bench/names:
 # Five rounds, unless the user says otherwise; BENCH comes last, so it decides.
 BENCH ?=
 BENCH_HUGE ?=
-# Programs of build/benchmarks that are run after the suite, and report as it does; by name alone.
-BENCH_PROGRAMS :=
+BENCH_LARGE ?=
+BENCH_SWIFT ?=
+# Programs of build/benchmarks that are run after the suite and report as it does, with BENCH_ARGS_NAME; none
+# if rows of the suite were asked for.
+BENCH_PROGRAMS ?= $(if $(BENCH),,batch walk reference insert memory errors grow cold cold_name)
+# Of ten million entries: the suite, in which one subject after the other is in memory, then these.
+BENCH_LARGE_SUITE ?= --entries 10000000 --threads 1,2 --rounds 3
+BENCH_LARGE_PROGRAMS := insert memory grow walk storm
+BENCH_LARGE_ARGS_insert := -n 10000000 -r 3 -R insert-all,remove-all,rename,shrink,teardown
+BENCH_LARGE_ARGS_memory := -n 10000000
+BENCH_LARGE_ARGS_grow := 10000000 3
+BENCH_LARGE_ARGS_walk := -n 262144
 
 # The Python that has what draws them.
 PLOTTING_PYTHON = $(firstword $(foreach python,python3 /usr/bin/python3,\
 	$(shell $(python) -c 'import matplotlib' 2>/dev/null && echo $(python))))
 
+# $(call bench_programs,ENVIRONMENT,PROGRAMS,ARGUMENTS): each with what the variable ARGUMENTS_NAME says.
+bench_programs = set -e; $(foreach program,$(2),echo '--- $(program) $($(3)_$(program))'; \
+	$(1) $(BUILD)/benchmarks/$(program) $($(3)_$(program));) :
+
 # $(call bench,NAME,ENVIRONMENT): the suite, then the programs, and what they say in tables and plots.
 define bench
 	@rm -rf $(BUILD)/bench/$(1).json $(BUILD)/bench/$(1)
-	$(Q)$(2) BENCH_JSON=$(BUILD)/bench/$(1).json $(SUITE) --names $(BUILD)/bench/names --rounds 5 $(BENCH)
-	$(Q)for program in $(BENCH_PROGRAMS); do \
-		echo "--- $$program"; \
-		$(2) BENCH_JSON=$(BUILD)/bench/$(1).json $(BUILD)/benchmarks/$$program || exit 1; \
-	done
+	$(call bench_run,BENCH_JSON=$(CURDIR)/$(BUILD)/bench/$(1).json $(2))
 	$(Q)Benchmarks/suite/table.py $(BUILD)/bench/$(1).json
 	$(Q)$(PLOTTING_PYTHON) Benchmarks/suite/plots.py $(BUILD)/bench/$(1).json $(BUILD)/bench/$(1)
 endef
 
-bench: $(SUITE) $(BUILD)/bench/names $(BENCH_PROGRAMS:%=$(BUILD)/benchmarks/%)
+define bench_run
+	$(Q)$(1) $(SUITE) --names $(BUILD)/bench/names --rounds 5 $(BENCH)
+	$(Q)$(call bench_programs,$(1),$(BENCH_PROGRAMS),BENCH_ARGS)
+	$(if $(BENCH_LARGE),$(Q)$(1) $(SUITE) --names $(BUILD)/bench/names $(BENCH_LARGE_SUITE))
+	$(if $(BENCH_LARGE),$(Q)$(call bench_programs,$(1),$(BENCH_LARGE_PROGRAMS),BENCH_LARGE_ARGS))
+	$(if $(BENCH_SWIFT),$(Q)$(1) $(MAKE) --no-print-directory bench-swift)
+endef
+
+bench: $(SUITE) $(BUILD)/bench/names $(addprefix $(BUILD)/benchmarks/,$(BENCH_PROGRAMS) \
+		$(if $(BENCH_LARGE),$(BENCH_LARGE_PROGRAMS)))
 	$(call bench,results,)
 	$(if $(BENCH_HUGE),$(call bench,results-huge,GLIBC_TUNABLES=glibc.malloc.hugetlb=1))
 
-check-bench: $(SUITE)
+# Subjects beside a model; then each row once, for its answers, not for its time.
+check-bench: $(SUITE) $(BUILD)/bench/names
 	$(Q)$< --check
+	$(Q)$< --names $(BUILD)/bench/names --entries 1000 --threads 1,8 --rounds 1 --ms 2 >/dev/null
 
 # ---- tests ----
 

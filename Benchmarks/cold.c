@@ -18,6 +18,9 @@
  * directory (cold_tables.h). A name that nobody changes must cost one call, one that fails two, any
  * other one more for each change: checked for all three, as is, for Dcache and the mutex, that no
  * answer is stale. The program fails if it is not so.
+ *
+ * Rows of the results (report.h), of one round: "cold-names", until all threads have all; "cold-names-p99" and
+ * "cold-names-p99.9", of the waits.
  */
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -25,6 +28,7 @@
 
 #include "cold_dcache.h"
 #include "cold_tables.h"
+#include "report.h"
 
 struct result {
 	bool done;
@@ -306,11 +310,22 @@ static void run_in_child(const struct cold_cache *which, struct result *result)
 
 /* ---- the report ---- */
 
-static void report(const struct cold_cache *which, const struct result *r)
+static void report_row(int which, const struct result *r, const char *bench, double ms)
+{
+	static const char *const subjects[NR_CACHES] = { "dcache", "single-flight", "mutex" };
+
+	bench_report(&(struct bench_result){ bench, subjects[which], "ms", r->names,
+					     (unsigned int)threads, 1, ms, ms, ms });
+}
+
+static void report(int which, const struct result *r)
 {
 	double nr = (double)r->names;
 
-	printf("%s, %zu names\n", which->what, r->names);
+	report_row(which, r, "cold-names", r->seconds * 1e3);
+	report_row(which, r, "cold-names-p99", r->p99 / 1e6);
+	report_row(which, r, "cold-names-p99.9", r->p999 / 1e6);
+	printf("%s, %zu names\n", caches[which].what, r->names);
 	printf("    %.2f s; a wait: p50 %.2f us, p99 %.2f, p99.9 %.2f, max %.2f ms\n", r->seconds,
 	       r->p50 / 1e3, r->p99 / 1e6, r->p999 / 1e6, r->max / 1e6);
 	printf("    backend calls %zu: %zu for %zu names that stay or are absent, %zu for %zu that "
@@ -389,7 +404,7 @@ int main(int argc, char **argv)
 	for (i = 0; i < NR_CACHES; i++) {
 		store.names = i == LOCKED ? locked_names : names;
 		run_in_child(&caches[i], &results[i]);
-		report(&caches[i], &results[i]);
+		report(i, &results[i]);
 	}
 	compare(&caches[SINGLE_FLIGHT], &results[DCACHE], &results[SINGLE_FLIGHT]);
 	compare(&caches[LOCKED], &results[DCACHE], &results[LOCKED]);

@@ -125,7 +125,8 @@ static void run(uint32_t threads)
 	for (i = 0; i < waiters; i++)
 		BENCH_CHECK(!pthread_create(&ids[i], &attr, waiter, NULL));
 	for (round = 0; round < 2 * ROUNDS; round++)
-		*(round % 2 ? &futex[round / 2] : &lookup[round / 2]) = one_round(round, waiters, dc);
+		*(round % 2 ? &futex[round / 2] : &lookup[round / 2]) = one_round(round, waiters,
+										  dc);
 	for (i = 0; i < waiters; i++)
 		pthread_join(ids[i], NULL);
 	{

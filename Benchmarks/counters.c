@@ -5,12 +5,14 @@
  * Each thread works in a directory of its own: adds and drops negatives (every one is counted many
  * times), then the same at a limit of entries, then looks up what is there. For each the time of an
  * operation with one thread and with two; the ratio is what the second one costs the first. On as
- * many processors as threads, 1 would be perfect.
+ * many processors as threads, 1 would be perfect. Rows of the results (report.h): "counters-add-drop",
+ * "counters-add-limit", "counters-look-up".
  */
 #include <pthread.h>
 #include <stdatomic.h>
 
 #include "bench.h"
+#include "report.h"
 
 #define NAMES 2000
 #define THREADS 2
@@ -83,6 +85,8 @@ static double one_round(unsigned int threads)
 int main(int argc, char **argv)
 {
 	static const char *const rows[] = { "add and drop", "add at a limit", "look up" };
+	static const char *const benches[] = { "counters-add-drop", "counters-add-limit",
+					       "counters-look-up" };
 	int rounds = argc > 1 ? atoi(argv[1]) : 51;
 	double *times[THREADS];
 	int i, round;
@@ -123,6 +127,11 @@ int main(int argc, char **argv)
 
 			printf("%-16s one thread %7.1f ns  two %7.1f ns  ratio %.2f\n", rows[what],
 			       one, two, two / one);
+			for (i = 0; i < THREADS; i++)
+				bench_report(&(struct bench_result){
+					benches[what], "dcache", "ns", NAMES, (unsigned int)i + 1,
+					(unsigned int)rounds, i ? two : one, times[i][0],
+					times[i][rounds - 1] });
 		}
 	}
 	return 0;

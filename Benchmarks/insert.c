@@ -11,8 +11,8 @@
  * the clock starts and looked up after it has stopped. Nanoseconds an operation as in rounds.h.
  *
  *	insert-parallel		d_alloc_parallel(), d_add() of an inode, dput(), beside d_alloc() instead
- *	insert-negative		d_alloc(), d_add() of no inode, dput()
- *	remove			d_lookup(), d_drop(), dput()
+ *	insert-all		d_alloc(), d_add() of no inode, dput()
+ *	remove-all		d_lookup(), d_drop(), dput()
  *	insert-remove		both, one after the other, of half the names; the others are there
  *	rename-within		a name of the same directory: d_lookup(), d_alloc() of the new name, d_move(),
  *				dput() of both; rename-across: of the next directory
@@ -389,8 +389,8 @@ static const char *const subject_names[SUBJECTS] = { "dcache", "d_alloc", "lfht"
 
 enum {
 	INSERT_PARALLEL,
-	INSERT_NEGATIVE,
-	REMOVE,
+	INSERT_ALL,
+	REMOVE_ALL,
 	INSERT_REMOVE,
 	RENAME_WITHIN,
 	RENAME_ACROSS,
@@ -400,8 +400,8 @@ enum {
 	NR_ROWS
 };
 static const char *const row_names[NR_ROWS] = {
-	"insert-parallel", "insert-negative", "remove",	      "insert-remove", "rename-within",
-	"rename-across",   "shrink",	      "shrink-limit", "teardown",
+	"insert-parallel", "insert-all", "remove-all",	 "insert-remove", "rename-within",
+	"rename-across",   "shrink",	 "shrink-limit", "teardown",
 };
 
 static const unsigned int thread_numbers[] = { 1, 2, 8, 32 };
@@ -487,21 +487,21 @@ static void end_filled(int subject, size_t left)
 	cache_end();
 }
 
-static bool pass_insert_negative(int subject)
+static bool pass_insert_all(int subject)
 {
 	bool disturbed = false;
 	double ns;
 
 	all_keys();
 	ns = fill(subject, &disturbed);
-	if (!add_value(INSERT_NEGATIVE, subject, ns, nr_keys, disturbed)) {
+	if (!add_value(INSERT_ALL, subject, ns, nr_keys, disturbed)) {
 		end_filled(subject, nr_keys);
 		return false;
 	}
 	ns = bench_run(threads, subject == LFHT ? table_remove : cache_remove, NULL, NULL);
 	ns += all_freed(subject);
 	end_filled(subject, 0);
-	return add_value(REMOVE, subject, ns, nr_keys, false);
+	return add_value(REMOVE_ALL, subject, ns, nr_keys, false);
 }
 
 static bool pass_insert_remove(int subject)
@@ -606,9 +606,9 @@ static const struct pass {
 	unsigned int threads[3];
 } passes[] = {
 	{ pass_insert_parallel, { INSERT_PARALLEL, -1 }, { DCACHE, SINGLE }, { 1, 2, 32 } },
-	{ pass_insert_negative, { INSERT_NEGATIVE, REMOVE }, { DCACHE, LFHT }, { 1, 2, 32 } },
+	{ pass_insert_all, { INSERT_ALL, REMOVE_ALL }, { DCACHE, LFHT }, { 1, 2, 32 } },
 	{ pass_insert_remove, { INSERT_REMOVE, -1 }, { DCACHE, LFHT }, { 2, 8, 32 } },
-	{ pass_rename, { RENAME_WITHIN, RENAME_ACROSS }, { DCACHE, LFHT }, { 1, 2, 0 } },
+	{ pass_rename, { RENAME_WITHIN, RENAME_ACROSS }, { DCACHE, LFHT }, { 1, 2, 32 } },
 	{ pass_shrink, { SHRINK, -1 }, { DCACHE, -1 }, { 1, 0, 0 } },
 	{ pass_shrink_limit, { SHRINK_LIMIT, -1 }, { DCACHE, -1 }, { 1, 0, 0 } },
 	{ pass_teardown, { TEARDOWN, -1 }, { DCACHE, LFHT }, { 1, 0, 0 } },

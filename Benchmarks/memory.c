@@ -11,7 +11,7 @@
  * takes are in it. Each filling is in a process of its own, which had the list of names before; free memory
  * is given back to the system (malloc_trim(3)) before each look.
  *
- *	memory			without inodes: dcache, all names negative but directories, which cannot be;
+ *	memory-rss		without inodes: dcache, all names negative but directories, which cannot be;
  *				what their inodes take is taken off, as the next row has it: what a file's
  *				takes there more, times the directories. lfht: a liburcu table, a node with its
  *				name allocated for each entry, a bucket for each from the start
@@ -172,7 +172,8 @@ enum { DCACHE_ROW, LFHT_ROW, POSITIVE_ROW, NR_ROWS };
 
 int main(int argc, char **argv)
 {
-	static const char *const benches[NR_ROWS] = { "memory", "memory", "memory-positive" };
+	static const char *const benches[NR_ROWS] = { "memory-rss", "memory-rss",
+						      "memory-positive" };
 	static const char *const subjects[NR_ROWS] = { "dcache", "lfht", "dcache" };
 	size_t entries = 1000000, rounds = 3, round, i, files, bytes = 0;
 	double n, inode = 0, medians[NR_ROWS];

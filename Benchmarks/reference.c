@@ -3,7 +3,7 @@
  * What a reference costs, alone and shared: reference [-n ENTRIES] [-r ROUNDS]
  *
  * Nanoseconds an operation (rounds.h), every answer checked, keys in random order made before the clock
- * starts; 1 000 000 entries, 9 rounds. Rows, for one thread and two:
+ * starts; 1 000 000 entries, 9 rounds. Rows, for one thread, two and 32:
  *
  *	reference-hit		any entry: dcache takes a reference and gives it back; lock-free is the hit
  *				without. No two threads have one key.
@@ -14,7 +14,7 @@
  *	reference-get-put	dget() and dput() of one entry, in use; no lookup
  *	reference-get-put-own	each thread an entry of its own
  *	reference-first-put	the last put of an entry that was just added, which lists it as unused; made
- *				before the clock starts; each of two threads has half of them
+ *				before the clock starts; each thread has its part of them
  *
  * Beside these, lockref: a lock and a count in one word, compare-and-swap while the lock is free, for a
  * hundred times, then the lock. That is what the kernel's algorithm does to the line, with nothing to be
@@ -26,7 +26,7 @@
 #include "names.h"
 #include "rounds.h"
 
-#define MAX_MEMBERS 2
+#define MAX_MEMBERS 32
 #define SHARED_OPERATIONS 1000000
 #define LOCKREF_RETRIES 100
 
@@ -201,16 +201,23 @@ static void all_reference(unsigned int thread, void *arg)
 	}
 }
 
-/* Each thread does it so many times. */
-#define REPEATED(name_, operation_)                             \
-	static void name_(unsigned int thread, void *arg)       \
-	{                                                       \
-		size_t i;                                       \
-                                                                \
-		(void)thread;                                   \
-		(void)arg;                                      \
-		for (i = 0; i < SHARED_OPERATIONS; i++)         \
-			operation_;                             \
+static const unsigned int thread_numbers[] = { 1, 2, MAX_MEMBERS };
+#define THREAD_NUMBERS (sizeof(thread_numbers) / sizeof(thread_numbers[0]))
+
+/* How often each of them does what is repeated: many together no more than two. */
+static size_t repeats(unsigned int threads)
+{
+	return threads > 2 ? 2 * SHARED_OPERATIONS / threads : SHARED_OPERATIONS;
+}
+
+#define REPEATED(name_, operation_)                          \
+	static void name_(unsigned int thread, void *arg)    \
+	{                                                    \
+		size_t n = repeats(*(unsigned int *)arg), i; \
+                                                             \
+		(void)thread;                                \
+		for (i = 0; i < n; i++)                      \
+			operation_;                          \
 	}
 
 REPEATED(shared_free, hit(&shared))
@@ -258,13 +265,15 @@ static const struct subject {
 };
 #define SUBJECTS (sizeof(subjects) / sizeof(subjects[0]))
 
-static struct bench_row rows[SUBJECTS][MAX_MEMBERS];
-static double medians[SUBJECTS][MAX_MEMBERS];
+static struct bench_row rows[SUBJECTS][THREAD_NUMBERS];
+static double medians[SUBJECTS][THREAD_NUMBERS];
 
-static void measure(size_t subject, unsigned int threads)
+/* @t: of thread_numbers. */
+static void measure(size_t subject, size_t t)
 {
 	const struct subject *which = &subjects[subject];
-	size_t operations = (size_t)threads * SHARED_OPERATIONS;
+	unsigned int threads = thread_numbers[t];
+	size_t operations = threads * repeats(threads);
 	bool disturbed;
 	double ns;
 	unsigned int i;
@@ -288,15 +297,14 @@ static void measure(size_t subject, unsigned int threads)
 			BENCH_CHECK(atomic_load(&words[i].word) ==
 				    (which->row == SHARED ? 0 : WORD_ONE));
 		/* What is first can be had only once. */
-	} while (!bench_row_add(&rows[subject][threads - 1],
-				bench_per_operation(ns, threads, operations),
+	} while (!bench_row_add(&rows[subject][t], bench_per_operation(ns, threads, operations),
 				disturbed && which->row != FIRST_PUT));
 }
 
 /* All other rows, in an order of their own. The entries are unused, and have been listed. */
 static void measure_others(void)
 {
-	uint32_t order[SUBJECTS * MAX_MEMBERS];
+	uint32_t order[SUBJECTS * THREAD_NUMBERS];
 	size_t i;
 
 	for (i = 0; i < MAX_MEMBERS; i++)
@@ -305,30 +313,28 @@ static void measure_others(void)
 	shared.text = malloc(shared.len);
 	BENCH_CHECK(shared.text);
 	memcpy(shared.text, keys[0].text, shared.len);
-	bench_order(order, SUBJECTS * MAX_MEMBERS, &seed);
-	for (i = 0; i < SUBJECTS * MAX_MEMBERS; i++) {
-		size_t subject = order[i] / MAX_MEMBERS;
-		unsigned int threads = order[i] % MAX_MEMBERS + 1;
+	bench_order(order, SUBJECTS * THREAD_NUMBERS, &seed);
+	for (i = 0; i < SUBJECTS * THREAD_NUMBERS; i++) {
+		size_t subject = order[i] / THREAD_NUMBERS;
 
 		if (subjects[subject].row != FIRST_PUT)
-			measure(subject, threads);
+			measure(subject, order[i] % THREAD_NUMBERS);
 	}
 	free(shared.text);
 }
 
 static void one_round(void)
 {
-	unsigned int first = bench_random(&seed) % MAX_MEMBERS, i;
-	size_t name;
+	size_t first = bench_random(&seed) % THREAD_NUMBERS, name, i;
 
-	for (i = 0; i < MAX_MEMBERS; i++) {
+	for (i = 0; i < THREAD_NUMBERS; i++) {
 		struct dcache_stats stats;
 
 		fill();
-		measure(SUBJECTS - 1, (first + i) % MAX_MEMBERS + 1);
+		measure(SUBJECTS - 1, (first + i) % THREAD_NUMBERS);
 		dcache_get_stats(dc, &stats);
 		BENCH_CHECK(stats.unused == nr_keys);
-		if (i == MAX_MEMBERS - 1)
+		if (i == THREAD_NUMBERS - 1)
 			measure_others();
 		for (name = 0; name < names.n; name++) {
 			if (names.at[name].directory)
@@ -376,10 +382,9 @@ static const struct penalty {
 
 int main(int argc, char **argv)
 {
-	size_t entries = 1000000, rounds = 9, i, round, bytes = 0;
+	size_t entries = 1000000, rounds = 9, i, t, round, bytes = 0;
 	struct bench_row ours[PENALTIES], words_row[PENALTIES];
 	const double *with, *without, *first;
-	unsigned int threads;
 	int option;
 
 	while ((option = getopt(argc, argv, "n:r:")) != -1) {
@@ -403,9 +408,9 @@ int main(int argc, char **argv)
 		bytes += names.at[i].len;
 	BENCH_CHECK(nr_keys >= MAX_MEMBERS && all && keys && (keys[0].text = malloc(bytes)));
 	for (i = 0; i < SUBJECTS; i++) {
-		for (threads = 1; threads <= MAX_MEMBERS; threads++)
-			bench_row_init(&rows[i][threads - 1], row_names[subjects[i].row],
-				       subjects[i].name, names.n, threads, rounds);
+		for (t = 0; t < THREAD_NUMBERS; t++)
+			bench_row_init(&rows[i][t], row_names[subjects[i].row], subjects[i].name,
+				       names.n, thread_numbers[t], rounds);
 	}
 	for (round = 0; round < rounds; round++)
 		one_round();
@@ -417,8 +422,8 @@ int main(int argc, char **argv)
 		make_penalty(&words_row[i], penalties[i].name, penalties[i].row, "lockref");
 	}
 	for (i = 0; i < SUBJECTS; i++) {
-		for (threads = 1; threads <= MAX_MEMBERS; threads++)
-			medians[i][threads - 1] = bench_row_report(&rows[i][threads - 1]);
+		for (t = 0; t < THREAD_NUMBERS; t++)
+			medians[i][t] = bench_row_report(&rows[i][t]);
 	}
 	for (i = 0; i < PENALTIES; i++) {
 		double a = bench_row_report(&ours[i]), b = bench_row_report(&words_row[i]);

@@ -5,12 +5,14 @@
  *
  * One thread uses the directory all the time: it looks up names that stay in use, and inserts names and
  * removes them again. Each phase is timed, and so is every single step of that thread meanwhile; "alone"
- * is the same thread with nobody else there. ENTRIES: 10 000 000.
+ * is the same thread with nobody else there. ENTRIES: 10 000 000. Rows of the results (report.h), of one round:
+ * "storm-PHASE", its time, and "storm-PHASE-hit-p99.99", "storm-PHASE-insert-p99.99".
  */
 #include <pthread.h>
 #include <stdatomic.h>
 
 #include "bench.h"
+#include "report.h"
 
 #define HELD 1000
 #define MAX_SAMPLES (1u << 24)
@@ -90,14 +92,28 @@ static int compare_ns(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static void report_step(const char *what, struct samples *s)
+static void report_row(const char *phase, const char *what, const char *unit, double value)
 {
+	char bench[64];
+
+	BENCH_CHECK((size_t)snprintf(bench, sizeof(bench), "storm-%s%s", phase, what) <
+		    sizeof(bench));
+	bench_report(&(struct bench_result){ bench, "dcache", unit, entries, 2, 1, value, value,
+					     value });
+}
+
+static void report_step(const char *phase, const char *what, struct samples *s)
+{
+	char row[32];
+
 	if (!s->nr)
 		return;
 	qsort(s->ns, s->nr, sizeof(*s->ns), compare_ns);
 	printf("    %-7s %9zu  p50 %6.2f  p99 %7.2f  p99.99 %8.1f  max %8.1f us\n", what, s->nr,
 	       s->ns[s->nr / 2] / 1e3, s->ns[s->nr * 99 / 100] / 1e3,
 	       s->ns[s->nr * 9999 / 10000] / 1e3, s->ns[s->nr - 1] / 1e3);
+	snprintf(row, sizeof(row), "-%s-p99.99", what);
+	report_row(phase, row, "us", s->ns[s->nr * 9999 / 10000] / 1e3);
 }
 
 static void pause_user(void)
@@ -130,8 +146,9 @@ static void phase(const char *what, long (*run)(void))
 	dcache_get_stats(dc, &stats);
 	printf("%-22s %8.1f ms  result %ld, %lu entries left, %lu MiB\n", what, began / 1e6, result,
 	       (unsigned long)stats.entries, (unsigned long)(stats.bytes >> 20));
-	report_step("hit", &samples[HIT]);
-	report_step("insert", &samples[INSERT]);
+	report_row(what, "", "ms", began / 1e6);
+	report_step(what, "hit", &samples[HIT]);
+	report_step(what, "insert", &samples[INSERT]);
 	fflush(stdout);
 }
 
@@ -229,15 +246,16 @@ static void release_root(struct inode *inode)
 
 static void release_instance(void)
 {
-	double began = bench_now_ns(), call;
+	double began = bench_now_ns(), call, took;
 	const struct timespec moment = { .tv_nsec = 100000 };
 
 	dcache_release(dc);
 	call = bench_now_ns() - began;
 	while (!atomic_load(&all_gone))
 		nanosleep(&moment, NULL);
-	printf("%-22s %8.1f us, all freed after %.1f ms\n", "dcache_release", call / 1e3,
-	       (bench_now_ns() - began) / 1e6);
+	took = (bench_now_ns() - began) / 1e6;
+	printf("%-22s %8.1f us, all freed after %.1f ms\n", "dcache_release", call / 1e3, took);
+	report_row("dcache_release", "", "ms", took);
 }
 
 int main(int argc, char **argv)

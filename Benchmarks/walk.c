@@ -3,7 +3,7 @@
  * What a path costs, from the root down, beside the kernel: walk [options]
  *
  *	-d DIRECTORY	walk the paths of this tree, too, such as /usr/include
- *	-n PATHS	distinct paths of the cold rows: 16384 and then 65536
+ *	-n PATHS,...	distinct paths of the cold rows: 16384,65536
  *	-N NAMES	where the names come from: /usr
  *	-r ROUNDS	15
  *	-t DIRECTORY	where the tree is made, which is removed at the end: $TMPDIR, or /tmp
@@ -16,9 +16,10 @@
  *	  statx		by statx(2), relative to the tree's root, without links
  *	walk-ref	by dcache_walk(), its reference given back
  *	  access	by faccessat(2), so
+ *	  openat2	by openat2(2) with O_PATH, and close(2): the kernel's reference, in a descriptor
  *	walk-names	component by component by d_lookup_rcu(), which proves less
  *
- * and each answer's inode number is checked (but faccessat's, which has none).
+ * and each answer's inode number is checked (but faccessat's and openat2's, which have none).
  *
  * Hot: 16 paths at each depth of 1 .. 12, over and over. Cold: so many distinct paths at depths of 2, 4, 6
  * and 8, in random order; four files in each directory of a quarter as many chains, so that hardly a
@@ -32,8 +33,10 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "lfht_table.h"
@@ -151,6 +154,14 @@ static void kernel_access(const struct path *path)
 	BENCH_CHECK(!faccessat(tree_fd, path->text, F_OK, 0));
 }
 
+static void kernel_openat2(const struct path *path)
+{
+	struct open_how how = { .flags = O_PATH | O_NOFOLLOW | O_CLOEXEC };
+	long fd = syscall(SYS_openat2, tree_fd, path->text, &how, sizeof(how));
+
+	BENCH_CHECK(fd >= 0 && !close((int)fd));
+}
+
 /* Each row has dcache's walk and its peers; how the library is used otherwise is a row of its own. */
 static const struct subject {
 	const char *row, *name;
@@ -158,9 +169,10 @@ static const struct subject {
 } subjects[] = {
 	{ "walk", "dcache", walk_rcu },		 { "walk", "lfht-walk", walk_table },
 	{ "walk", "statx", kernel_statx },	 { "walk-ref", "dcache", walk_ref },
-	{ "walk-ref", "access", kernel_access }, { "walk-names", "dcache", walk_names },
+	{ "walk-ref", "access", kernel_access }, { "walk-ref", "openat2", kernel_openat2 },
+	{ "walk-names", "dcache", walk_names },
 };
-enum { DCACHE, LFHT, STATX, DCACHE_REF, ACCESS, DCACHE_NAMES, SUBJECTS };
+enum { DCACHE, LFHT, STATX, DCACHE_REF, ACCESS, OPENAT2, DCACHE_NAMES, SUBJECTS };
 
 /* ---- the caches and the tree ---- */
 
@@ -459,10 +471,12 @@ static void run(const char *what, uint64_t paths, const struct path_set *sets, s
 	for (set = 0; set < nr_sets + (nr_sets > 1); set++) {
 		for (i = 0; i < SUBJECTS; i++)
 			medians[i][set] = bench_row_report(&rows[i][set]);
-		printf("%-30s dcache / statx %.3f, dcache / lfht-walk %.3f, -ref / access %.3f\n",
+		printf("%-30s dcache / statx %.3f, dcache / lfht-walk %.3f, -ref / access %.3f, / "
+		       "openat2 %.3f\n",
 		       row_names[DCACHE][set], medians[DCACHE][set] / medians[STATX][set],
 		       medians[DCACHE][set] / medians[LFHT][set],
-		       medians[DCACHE_REF][set] / medians[ACCESS][set]);
+		       medians[DCACHE_REF][set] / medians[ACCESS][set],
+		       medians[DCACHE_REF][set] / medians[OPENAT2][set]);
 	}
 }
 
@@ -558,7 +572,7 @@ int main(int argc, char **argv)
 {
 	const char *where = getenv("TMPDIR"), *directory = NULL, *names_of = "/usr";
 	struct sigaction action = { .sa_handler = stop };
-	size_t paths = 0;
+	char usual[] = "16384,65536", *paths = usual, *number;
 	int option;
 
 	if (!where || !*where)
@@ -569,7 +583,7 @@ int main(int argc, char **argv)
 			directory = optarg;
 			break;
 		case 'n':
-			paths = bench_number(optarg, COLD_FILES, 1u << 22);
+			paths = optarg;
 			break;
 		case 'N':
 			names_of = optarg;
@@ -592,12 +606,8 @@ int main(int argc, char **argv)
 	BENCH_CHECK(!atexit(remove_tree));
 	printf("%zu rounds, names of %s, a tree in %s\n", rounds, names_of, where);
 	hot(where);
-	if (paths) {
-		cold(where, paths);
-	} else {
-		cold(where, 16384);
-		cold(where, 65536);
-	}
+	for (number = strtok(paths, ","); number; number = strtok(NULL, ","))
+		cold(where, bench_number(number, COLD_FILES, 1u << 22));
 	if (directory)
 		real_tree(directory);
 	return 0;

@@ -93,6 +93,13 @@ static void check_names(struct check *c)
 	}
 }
 
+static struct table_name check_name_of(const struct check *c, size_t key)
+{
+	const struct check_name *n = &c->names[key % CHECK_NAMES];
+
+	return (struct table_name){ c->dirs[key / CHECK_NAMES], n->name, n->len };
+}
+
 static uintptr_t check_lookup(struct check *c, size_t key)
 {
 	const struct check_name *n = &c->names[key % CHECK_NAMES];
@@ -102,6 +109,27 @@ static uintptr_t check_lookup(struct check *c, size_t key)
 	memcpy(copy, n->name, n->len);
 	copy[n->len] = 'x';
 	return c->ops->lookup(c->table, c->dirs[key / CHECK_NAMES], copy, n->len);
+}
+
+/* To another name that this thread alone changes, and back. Others that look that one up know its objects only:
+ * beside them, it is renamed without one. */
+static void check_rename(struct check *c, struct check_thread *t, size_t key)
+{
+	size_t other = (key + t->step * (1 + suite_below(&t->seed, 50))) % CHECK_KEYS;
+	struct table_name from = check_name_of(c, key), to = check_name_of(c, other);
+
+	if (other % t->step != t->first)
+		return;
+	if (t->step > 1 && c->model[key] && c->model[key] != TABLE_NEGATIVE)
+		return;
+	TABLE_CHECK(c->ops->rename(c->table, &from, &to) == (!c->model[key]    ? -ENOENT
+							     : c->model[other] ? -EEXIST
+									       : 0));
+	if (c->model[key] && !c->model[other]) {
+		TABLE_CHECK(!check_lookup(c, key) && check_lookup(c, other) == c->model[key]);
+		TABLE_CHECK(!c->ops->rename(c->table, &to, &from));
+		t->changes++;
+	}
 }
 
 static void check_step(struct check *c, struct check_thread *t)
@@ -118,6 +146,8 @@ static void check_step(struct check *c, struct check_thread *t)
 			    found == c->objects[key][1]);
 		t->hits += found != 0;
 		t->misses += !found;
+	} else if (choice == 9 && suite_below(&t->seed, 2)) {
+		check_rename(c, t, key);
 	} else if (choice < 8) {
 		value = choice == 7 ? TABLE_NEGATIVE : c->objects[key][choice - 5];
 		TABLE_CHECK(c->ops->insert(c->table, dir, n->name, n->len, value) ==
@@ -146,6 +176,33 @@ static void *check_main(void *argument)
 	return NULL;
 }
 
+/* Directories 0, 2, 5 and 0, 1, 3, then what is below them. */
+static void check_walks(struct check *c)
+{
+	static const char last[] = "director/directory", first[] = "directory/directory";
+	uintptr_t root = c->dirs[0], found;
+	size_t i;
+
+	TABLE_CHECK(c->ops->walk(c->table, root, last, sizeof(last) - 1) == c->dir_values[5]);
+	TABLE_CHECK(c->ops->walk(c->table, root, first, sizeof(first) - 1) == c->dir_values[3]);
+	TABLE_CHECK(!c->ops->walk(c->table, root, "directory/directores", 20));
+	TABLE_CHECK(!c->ops->walk(c->table, root, "directores/directory", 20));
+	for (i = 0; i < CHECK_NAMES; i++) {
+		char path[sizeof(first) + 256];
+		size_t len = sizeof(first);
+
+		memcpy(path, first, len);
+		path[len - 1] = '/';
+		memcpy(path + len, c->names[i].name, c->names[i].len);
+		if (c->names[i].len <= 2)
+			continue;
+		found = c->ops->walk(c->table, root, path, len + c->names[i].len);
+		/* A walk's answer may be without those known not to exist. */
+		TABLE_CHECK(found == c->model[3 * CHECK_NAMES + i] ||
+			    (!found && c->model[3 * CHECK_NAMES + i] == TABLE_NEGATIVE));
+	}
+}
+
 static void check_all(struct check *c)
 {
 	size_t key, i;
@@ -155,6 +212,7 @@ static void check_all(struct check *c)
 	for (i = 1; i < CHECK_DIRS; i++)
 		TABLE_CHECK(c->ops->lookup(c->table, c->dirs[(i - 1) / 2], "directory",
 					   8 + i % 2) == c->dir_values[i]);
+	check_walks(c);
 }
 
 static void check_threads(struct check *c, unsigned int threads)

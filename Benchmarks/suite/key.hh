@@ -75,6 +75,19 @@ template <typename T> struct cxx_table {
 		return reinterpret_cast<T *>(t)->remove({ dir, { name, len } }) ? 0 : -ENOENT;
 	}
 
+	static uintptr_t walk(struct table *t, uintptr_t root, const char *path, size_t len)
+	{
+		return table_walk(t, lookup, root, path, len);
+	}
+
+	static int rename(struct table *t, const struct table_name *from,
+			  const struct table_name *to)
+	{
+		static constexpr struct table_ops steps = ops("");
+
+		return table_rename(t, &steps, from, to);
+	}
+
 	static uintptr_t make_dir(struct table *t, uintptr_t dir, const char *name, size_t len,
 				  size_t, uintptr_t value)
 	{
@@ -84,9 +97,10 @@ template <typename T> struct cxx_table {
 
 	static constexpr struct table_ops ops(const char *name)
 	{
-		return { name,	      create,	     destroy,	    number_object, number_drop,
-			 number_root, make_dir,	     number_drop,   insert,	   lookup,
-			 remove,      table_nothing, table_nothing, table_settled };
+		return { name,	      create,	     destroy,	    number_object,
+			 number_drop, number_root,   make_dir,	    number_drop,
+			 insert,      lookup,	     remove,	    walk,
+			 rename,      table_nothing, table_nothing, table_settled };
 	}
 };
 

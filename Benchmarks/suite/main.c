@@ -16,7 +16,10 @@
  * hangs on the last answer; hit-zipf: names as often as Zipf's law says (s = 0.99); miss: names of others in
  * directories that have no such name; 95-5 and 50-50: lookups of all, and so many per cent of updates,
  * insertions and removals in turn, of a fourth of the files, half of which is there; insert, remove: these
- * updates alone, in blocks; insert-negative: of names known not to exist.
+ * updates alone, in blocks; insert-negative: of names known not to exist. walk: the whole path of every name,
+ * from the root, in random order, for a path; a peer's user walks it by one lookup after the other. rename, of
+ * those files: a new name in the same directory, and the old one again; move: one in another directory, and
+ * back. A peer's user looks up, inserts, and removes, and others can see it.
  *
  * ns is processor time an operation: the wall clock's time, times the processors that the threads can
  * have, min(threads, processors), divided by the operations of all threads in that time. Of insert and
@@ -58,17 +61,16 @@
 static const struct table_ops load_ops = { .name = "load" };
 
 static const struct table_ops *const subjects[] = {
-	&table_dcache, &table_dcache_ref, &table_lfht, &table_tbb,  &table_absl,
-	&table_ck,     &table_std,	  &table_fuse, &table_dirs, &load_ops,
+	&table_dcache, &table_dcache_ref, &table_dcache_lto, &table_lfht, &table_tbb, &table_absl,
+	&table_ck,     &table_std,	  &table_fuse,	     &table_dirs, &load_ops,
 };
 
 #define SUBJECTS (sizeof(subjects) / sizeof(*subjects))
 
 const char *const row_names[ROWS] = {
-	"hit",	  "miss",     "dependent", "hit-zipf",
-	"95-5",	  "50-50",    "insert",	   "insert-negative",
-	"remove", "95-5-cpu", "50-50-cpu", "update-cpu",
-	"fill",	  "memory",   "destroy",
+	"hit",	    "miss",	 "dependent",	    "hit-zipf", "walk",	  "95-5",
+	"50-50",    "insert",	 "insert-negative", "rename",	"move",	  "remove",
+	"95-5-cpu", "50-50-cpu", "update-cpu",	    "fill",	"memory", "destroy",
 };
 
 struct settings {

@@ -1,15 +1,23 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The JSON lines of Benchmarks/report.h, for table.py and plots.py."""
+"""The JSON lines of Benchmarks/report.h, for table.py, targets.py and plots.py."""
 
 import json
 import sys
 
 OURS = "dcache"
+LTO = "dcache-lto"
+
+# No peers: this library used in another way, and the bare memory.
+OTHER_WAYS = {"load", "lock-free", "single", "d_alloc", "idle", "sized", "c"}
+
+
+def is_ours(subject):
+    return subject == OURS or subject.startswith(OURS + "-")
 
 
 def is_peer(subject):
-    """Is it what we are compared with? Not ourselves in another way, nor the bare memory."""
-    return subject != OURS and not subject.startswith(OURS + "-") and subject != "load"
+    """Is it what we are compared with?"""
+    return not is_ours(subject) and subject not in OTHER_WAYS
 
 
 def read(path):

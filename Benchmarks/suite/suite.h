@@ -44,10 +44,13 @@ enum row {
 	ROW_MISS,
 	ROW_DEPENDENT,
 	ROW_HIT_ZIPF,
+	ROW_WALK,
 	ROW_95_5,
 	ROW_50_50,
 	ROW_INSERT, /* and ROW_REMOVE: one run gives both */
 	ROW_INSERT_NEGATIVE,
+	ROW_RENAME,
+	ROW_MOVE,
 	ROW_REMOVE,
 	/* Processor time of all threads, those that free memory included, until all is freed. */
 	ROW_95_5_CPU,

@@ -4,8 +4,9 @@
  *
  * A value is what a lookup returns: an object's address or number, made before and outside of the clock,
  * TABLE_NEGATIVE for a name that is known not to exist, or 0: nothing is known. Directories are given by
- * handles. All calls but create, destroy and settle may come from any thread that has entered; the
- * directories of a call, and its objects, are there as long as it lasts.
+ * handles; a peer's are their values, so that its user can go on from what was found. All calls but create,
+ * destroy and settle may come from any thread that has entered; the directories of a call, and its objects,
+ * are there as long as it lasts.
  *
  * A peer's key is a directory's 64-bit number and the name's bytes, hashed by key_hash() (key.h). Each has
  * room for all entries from the start, and takes memory from malloc().
@@ -28,6 +29,12 @@ extern "C" {
 struct table;
 
 #define TABLE_NEGATIVE ((uintptr_t)1)
+
+struct table_name {
+	uintptr_t dir;
+	const char *text;
+	size_t len;
+};
 
 struct table_ops {
 	const char *name;
@@ -55,6 +62,10 @@ struct table_ops {
 	uintptr_t (*lookup)(struct table *t, uintptr_t dir, const char *name, size_t len);
 	/* Not a directory's name. Return: 0, or -ENOENT. */
 	int (*remove)(struct table *t, uintptr_t dir, const char *name, size_t len);
+	/* The value of a path, its components separated by one '/' each. */
+	uintptr_t (*walk)(struct table *t, uintptr_t root, const char *path, size_t len);
+	/* Not a directory's name. Return: 0, -ENOENT or -EEXIST. */
+	int (*rename)(struct table *t, const struct table_name *from, const struct table_name *to);
 
 	/* Around all else that a thread does with any table. */
 	void (*thread_enter)(void);
@@ -63,8 +74,8 @@ struct table_ops {
 	void (*settle)(struct table *t);
 };
 
-extern const struct table_ops table_dcache, table_dcache_ref, table_lfht, table_tbb, table_absl,
-	table_ck, table_std, table_fuse, table_dirs;
+extern const struct table_ops table_dcache, table_dcache_ref, table_dcache_lto, table_lfht,
+	table_tbb, table_absl, table_ck, table_std, table_fuse, table_dirs;
 
 /* The objects and directories of most peers: numbers. */
 static inline uintptr_t number_object(struct table *t, uint64_t number, bool directory)
@@ -119,6 +130,53 @@ static inline size_t table_power_of_two(size_t at_least)
 		n *= 2;
 	return n;
 }
+
+typedef uintptr_t table_lookup_fn(struct table *t, uintptr_t dir, const char *name, size_t len);
+
+/* A peer's walk, with its own lookup in it. */
+static inline uintptr_t table_walk(struct table *t, table_lookup_fn *lookup, uintptr_t dir,
+				   const char *path, size_t len)
+{
+	const char *end = path + len;
+
+	for (;;) {
+		const char *slash = (const char *)memchr(path, '/', (size_t)(end - path));
+
+		dir = lookup(t, dir, path, (size_t)((slash ? slash : end) - path));
+		if (!slash || !dir || dir == TABLE_NEGATIVE)
+			return slash ? 0 : dir;
+		path = slash + 1;
+	}
+}
+
+/* A peer's rename: others can see both names in between. */
+static inline int table_rename(struct table *t, const struct table_ops *ops,
+			       const struct table_name *from, const struct table_name *to)
+{
+	uintptr_t value = ops->lookup(t, from->dir, from->text, from->len);
+	int err = value ? ops->insert(t, to->dir, to->text, to->len, value) : -ENOENT;
+
+	return err ? err : ops->remove(t, from->dir, from->text, from->len);
+}
+
+/* walk and rename of a peer in C, inside of what holds the table still for a read, if something does. */
+#define TABLE_BY_STEPS(prefix, enter, leave)                                              \
+	static uintptr_t prefix##_walk(struct table *t, uintptr_t root, const char *path, \
+				       size_t len)                                        \
+	{                                                                                 \
+		uintptr_t value;                                                          \
+                                                                                          \
+		enter();                                                                  \
+		value = table_walk(t, prefix##_lookup, root, path, len);                  \
+		leave();                                                                  \
+		return value;                                                             \
+	}                                                                                 \
+                                                                                          \
+	static int prefix##_rename(struct table *t, const struct table_name *from,        \
+				   const struct table_name *to)                           \
+	{                                                                                 \
+		return table_rename(t, &table_##prefix, from, to);                        \
+	}
 
 #ifdef __cplusplus
 }

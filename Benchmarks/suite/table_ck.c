@@ -203,6 +203,8 @@ static void ck_destroy(struct table *t)
 	free(t);
 }
 
+TABLE_BY_STEPS(ck, urcu_bp_read_lock, urcu_bp_read_unlock)
+
 const struct table_ops table_ck = {
 	.name = "ck",
 	.create = ck_create,
@@ -215,6 +217,8 @@ const struct table_ops table_ck = {
 	.insert = ck_insert,
 	.lookup = ck_lookup,
 	.remove = ck_remove,
+	.walk = ck_walk,
+	.rename = ck_rename,
 	.thread_enter = urcu_bp_register_thread,
 	.thread_leave = table_nothing,
 	.settle = ck_settle,

@@ -1,4 +1,8 @@
-/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Compiled a second time, with SUITE_LTO, as one object together with the library's sources and with
+ * link-time optimisation, in which the compiler may take apart all that is between them: dcache-lto.
+ */
 /*
  * This library, by its public interface. An object is an inode, and the value its address.
  *
@@ -122,6 +126,7 @@ static uintptr_t dcache_lookup(struct table *t, uintptr_t dir, const char *name,
 	return value;
 }
 
+#ifndef SUITE_LTO
 static uintptr_t dcache_ref_lookup(struct table *t, uintptr_t dir, const char *name, size_t len)
 {
 	struct qstr q = qstr_init(name, len);
@@ -135,6 +140,7 @@ static uintptr_t dcache_ref_lookup(struct table *t, uintptr_t dir, const char *n
 	dput(dentry);
 	return value;
 }
+#endif
 
 static int dcache_remove(struct table *t, uintptr_t dir, const char *name, size_t len)
 {
@@ -149,6 +155,55 @@ static int dcache_remove(struct table *t, uintptr_t dir, const char *name, size_
 	return 0;
 }
 
+static uintptr_t dcache_table_walk(struct table *t, uintptr_t root, const char *path, size_t len)
+{
+	struct dentry *dentry;
+	uintptr_t value;
+	uint32_t seq;
+
+	(void)t;
+	dcache_read_lock();
+	do {
+		dentry = dcache_walk_rcu((struct dentry *)root, NULL, path, len, 0, &seq);
+		value = IS_ERR(dentry) ? 0 : value_of(dentry);
+	} while (value && d_seq_retry(dentry, seq));
+	dcache_read_unlock();
+	return value;
+}
+
+#ifndef SUITE_LTO
+static uintptr_t dcache_ref_walk(struct table *t, uintptr_t root, const char *path, size_t len)
+{
+	struct dentry *dentry = dcache_walk((struct dentry *)root, NULL, path, len, 0);
+	uintptr_t value;
+
+	(void)t;
+	if (IS_ERR(dentry))
+		return 0;
+	value = value_of(dentry);
+	dput(dentry);
+	return value;
+}
+#endif
+
+static int dcache_rename(struct table *t, const struct table_name *from,
+			 const struct table_name *to)
+{
+	struct qstr old = qstr_init(from->text, from->len), name = qstr_init(to->text, to->len);
+	struct dentry *dentry = d_lookup((struct dentry *)from->dir, &old), *target;
+	int err;
+
+	(void)t;
+	if (!dentry)
+		return -ENOENT;
+	target = d_alloc((struct dentry *)to->dir, &name);
+	TABLE_CHECK(!IS_ERR(target));
+	err = d_move(dentry, target);
+	dput(target);
+	dput(dentry);
+	return err;
+}
+
 static void dcache_enter(void)
 {
 	/* The first section makes what a thread has of it. */
@@ -161,15 +216,22 @@ static void dcache_settle(struct table *t)
 	dcache_barrier(instance(t));
 }
 
-#define DCACHE_TABLE(name_, lookup_)                                                           \
+#define DCACHE_TABLE(name_, lookup_, walk_)                                                    \
 	{                                                                                      \
 		.name = name_, .create = dcache_table_create, .destroy = dcache_table_destroy, \
 		.make_object = dcache_make_object, .drop_object = dcache_drop_object,          \
 		.make_root = dcache_make_root, .make_dir = dcache_make_dir,                    \
 		.drop_dir = dcache_drop_dir, .insert = dcache_insert, .lookup = lookup_,       \
-		.remove = dcache_remove, .thread_enter = dcache_enter,                         \
-		.thread_leave = table_nothing, .settle = dcache_settle,                        \
+		.remove = dcache_remove, .walk = walk_, .rename = dcache_rename,               \
+		.thread_enter = dcache_enter, .thread_leave = table_nothing,                   \
+		.settle = dcache_settle,                                                       \
 	}
 
-const struct table_ops table_dcache = DCACHE_TABLE("dcache", dcache_lookup);
-const struct table_ops table_dcache_ref = DCACHE_TABLE("dcache-ref", dcache_ref_lookup);
+#ifdef SUITE_LTO
+const struct table_ops table_dcache_lto = DCACHE_TABLE("dcache-lto", dcache_lookup,
+						       dcache_table_walk);
+#else
+const struct table_ops table_dcache = DCACHE_TABLE("dcache", dcache_lookup, dcache_table_walk);
+const struct table_ops table_dcache_ref = DCACHE_TABLE("dcache-ref", dcache_ref_lookup,
+						       dcache_ref_walk);
+#endif

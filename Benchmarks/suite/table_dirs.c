@@ -12,13 +12,18 @@ struct dir_table {
 	struct chain_table names;
 };
 
-static uintptr_t dir_table_make(size_t children)
+static uintptr_t dir_table_init(struct dir_table *d, size_t children)
 {
-	struct dir_table *d = table_alloc(sizeof(*d));
-
 	pthread_rwlock_init(&d->lock, NULL);
 	chain_init(&d->names, children);
 	return (uintptr_t)d;
+}
+
+/* A directory's object is its table: what that takes beside buckets and names, the row of memory leaves out. */
+static uintptr_t dirs_make_object(struct table *t, uint64_t number, bool directory)
+{
+	return directory ? (uintptr_t)table_alloc(sizeof(struct dir_table))
+			 : number_object(t, number, directory);
 }
 
 static struct table *dirs_create(size_t entries)
@@ -35,7 +40,7 @@ static void dirs_destroy(struct table *t)
 static uintptr_t dirs_make_root(struct table *t)
 {
 	(void)t;
-	return dir_table_make(8);
+	return dir_table_init(table_alloc(sizeof(struct dir_table)), 8);
 }
 
 static void dirs_drop_dir(struct table *t, uintptr_t dir)
@@ -98,14 +103,16 @@ static uintptr_t dirs_make_dir(struct table *t, uintptr_t dir, const char *name,
 			       size_t children, uintptr_t value)
 {
 	TABLE_CHECK(!dirs_insert(t, dir, name, len, value));
-	return dir_table_make(children);
+	return dir_table_init((struct dir_table *)value, children);
 }
+
+TABLE_BY_STEPS(dirs, table_nothing, table_nothing)
 
 const struct table_ops table_dirs = {
 	.name = "dirs",
 	.create = dirs_create,
 	.destroy = dirs_destroy,
-	.make_object = number_object,
+	.make_object = dirs_make_object,
 	.drop_object = number_drop,
 	.make_root = dirs_make_root,
 	.make_dir = dirs_make_dir,
@@ -113,6 +120,8 @@ const struct table_ops table_dirs = {
 	.insert = dirs_insert,
 	.lookup = dirs_lookup,
 	.remove = dirs_remove,
+	.walk = dirs_walk,
+	.rename = dirs_rename,
 	.thread_enter = table_nothing,
 	.thread_leave = table_nothing,
 	.settle = table_settled,

@@ -77,6 +77,8 @@ static uintptr_t fuse_make_dir(struct table *t, uintptr_t dir, const char *name,
 	return value;
 }
 
+TABLE_BY_STEPS(fuse, table_nothing, table_nothing)
+
 const struct table_ops table_fuse = {
 	.name = "fuse",
 	.create = fuse_create,
@@ -89,6 +91,8 @@ const struct table_ops table_fuse = {
 	.insert = fuse_insert,
 	.lookup = fuse_lookup,
 	.remove = fuse_remove,
+	.walk = fuse_walk,
+	.rename = fuse_rename,
 	.thread_enter = table_nothing,
 	.thread_leave = table_nothing,
 	.settle = table_settled,

@@ -145,6 +145,8 @@ static void lfht_destroy(struct table *t)
 	TABLE_CHECK(!cds_lfht_destroy(lfht(t), NULL));
 }
 
+TABLE_BY_STEPS(lfht, urcu_bp_read_lock, urcu_bp_read_unlock)
+
 const struct table_ops table_lfht = {
 	.name = "lfht",
 	.create = lfht_create,
@@ -157,6 +159,8 @@ const struct table_ops table_lfht = {
 	.insert = lfht_insert,
 	.lookup = lfht_lookup,
 	.remove = lfht_remove,
+	.walk = lfht_walk,
+	.rename = lfht_rename,
 	.thread_enter = urcu_bp_register_thread,
 	.thread_leave = table_nothing,
 	.settle = lfht_settle,

@@ -8,6 +8,7 @@
  * unmeasured for a fourth of its time; then for a fixed time, and the operations in it are counted.
  */
 #define _GNU_SOURCE
+#include <limits.h>
 #include <malloc.h>
 #include <math.h>
 #include <pthread.h>
@@ -27,6 +28,8 @@
 #define BATCH 64
 /* Most insertions, then removals, between two looks at the clock. */
 #define BLOCK_MOST ((size_t)256)
+/* What other names of files have before them. */
+#define MARK_LEN 4
 /* An entry of a table with a place for each name takes about so much. */
 #define LOAD_STRIDE ((size_t)128)
 
@@ -45,12 +48,14 @@ struct stream {
 
 /*
  * The names that one thread inserts and removes: as many of them as are not there, from @absent on, were
- * removed, and from @moved on the others will be; both go round.
+ * removed, and from @moved on the others will be; both go round. In rows of renames all are there: those before
+ * @moved under their other names, or, if @back, those from it on.
  */
 struct churn {
 	const struct op *ops;
 	size_t n, absent, moved;
 	bool removes; /* what the next update of a row of both is */
+	bool back;
 };
 
 struct worker {
@@ -60,7 +65,9 @@ struct worker {
 	uintptr_t *values; /* of each entry */
 	uintptr_t *dirs;   /* handles; at [tree->n] the root's */
 	bool *churned;	   /* removed and inserted at times */
-	struct stream all, miss, zipf, churn;
+	struct stream all, miss, zipf, paths, churn;
+	/* What those that come and go are renamed to, and moved to. */
+	struct stream renamed;
 	struct churn *parts; /* of the last row of updates, if nothing has been put back since */
 	int parts_row;
 	unsigned int nr_parts;
@@ -88,6 +95,7 @@ struct round {
 	struct worker *worker;
 	const struct stream *stream;
 	void (*batch)(struct runner *r);
+	int row;
 	unsigned int update_dice; /* of 65 536 operations, so many are updates */
 	bool negative;
 	pthread_barrier_t ready;
@@ -238,6 +246,75 @@ static void stream_of_misses(struct worker *w, uint64_t *seed)
 	free(names);
 }
 
+/* The path of an entry, which ends at @end; NULL: only count. Return: its length. */
+static size_t put_path(const struct tree *tree, uint32_t entry, char *end)
+{
+	size_t len = 0;
+
+	for (; entry != TREE_ROOT; entry = tree->entries[entry].parent) {
+		const struct tree_entry *e = &tree->entries[entry];
+
+		if (len && ++len && end)
+			end[-(ptrdiff_t)len] = '/';
+		len += e->len;
+		if (end)
+			memcpy(end - len, e->name, e->len);
+	}
+	return len;
+}
+
+static void stream_of_paths(struct worker *w, uint64_t *seed)
+{
+	struct stream *s = &w->paths;
+	size_t n, bytes = 0, i, len;
+	uint32_t *keys = keys_uniform(w->tree->n, &n, seed);
+	char *to;
+
+	for (i = 0; i < n; i++)
+		bytes += put_path(w->tree, keys[i], NULL);
+	stream_start(s, n, bytes);
+	for (i = 0, to = s->names; i < n; i++, to += len) {
+		len = put_path(w->tree, keys[i], NULL);
+		TABLE_CHECK(len <= UINT16_MAX);
+		put_path(w->tree, keys[i], to + len);
+		s->ops[i].dir = dir_handle(w, TREE_ROOT);
+		s->ops[i].value = w->values[keys[i]];
+		s->ops[i].name = to;
+		s->ops[i].len = (uint16_t)len;
+	}
+	free(keys);
+}
+
+/*
+ * Each of those that come and go gets a name that nothing else has, with four bytes more, and another one's
+ * directory.
+ */
+static void stream_of_renamed(struct worker *w)
+{
+	const struct stream *from = &w->churn;
+	struct stream *s = &w->renamed;
+	size_t bytes = 0, i;
+	char *to;
+
+	for (i = 0; i < from->n; i++)
+		bytes += from->ops[i].len + (size_t)MARK_LEN;
+	stream_start(s, from->n, bytes);
+	for (i = 0, to = s->names; i < s->n; i++) {
+		const struct op *op = &from->ops[i];
+		size_t number = i, at;
+
+		s->ops[i] = *op;
+		s->ops[i].dir = from->ops[(i + 1) % s->n].dir;
+		s->ops[i].name = to;
+		s->ops[i].len = (uint16_t)(op->len + MARK_LEN);
+		/* Bytes that no name of a real tree begins with. */
+		for (at = 0; at < MARK_LEN; at++, number /= 64)
+			*to++ = (char)(0x80 | number % 64);
+		memcpy(to, op->name, op->len);
+		to += op->len;
+	}
+}
+
 /* A fourth of the files come and go. */
 static void choose_churned(struct worker *w, uint64_t *seed)
 {
@@ -245,7 +322,9 @@ static void choose_churned(struct worker *w, uint64_t *seed)
 	size_t n = 0, i;
 
 	for (i = 0; i < w->tree->n; i++) {
-		if (!w->tree->entries[i].children)
+		const struct tree_entry *e = &w->tree->entries[i];
+
+		if (!e->children && e->len + MARK_LEN <= NAME_MAX)
 			files[n++] = (uint32_t)i;
 	}
 	suite_shuffle(files, n, seed);
@@ -344,6 +423,10 @@ static void set_up(struct worker *w, const struct worker_setup *setup, struct wo
 		stream_of(w, &w->zipf, keys, streamed, &seed);
 		free(keys);
 	}
+	if (setup->rows[ROW_WALK])
+		stream_of_paths(w, &seed);
+	if (setup->rows[ROW_RENAME] || setup->rows[ROW_MOVE])
+		stream_of_renamed(w);
 }
 
 static void tear_down(struct worker *w, struct worker_answer *answer)
@@ -383,6 +466,25 @@ static void batch_hit(struct runner *r)
 
 	for (i = 0; i < BATCH; i++) {
 		wrong |= ask(w, &s->ops[at]) ^ s->ops[at].value;
+		if (++at >= s->n)
+			at = 0;
+	}
+	r->at = at;
+	r->wrong |= wrong;
+	r->done += BATCH;
+}
+
+static void batch_walk(struct runner *r)
+{
+	const struct worker *w = r->round->worker;
+	const struct stream *s = r->round->stream;
+	size_t at = r->at, i;
+	uintptr_t wrong = 0;
+
+	for (i = 0; i < BATCH; i++) {
+		const struct op *op = &s->ops[at];
+
+		wrong |= w->ops->walk(w->table, op->dir, op->name, op->len) ^ op->value;
 		if (++at >= s->n)
 			at = 0;
 	}
@@ -485,6 +587,34 @@ static void batch_updates(struct runner *r)
 	r->done += 2 * block;
 }
 
+/* Both names of a file: its own, and the other one in the same directory or in another one. */
+static void names_of(const struct worker *w, int row, const struct op *op, struct table_name *own,
+		     struct table_name *other)
+{
+	const struct op *renamed = &w->renamed.ops[op - w->churn.ops];
+
+	*own = (struct table_name){ op->dir, op->name, op->len };
+	*other = (struct table_name){ row == ROW_MOVE ? renamed->dir : op->dir, renamed->name,
+				      renamed->len };
+}
+
+static void batch_rename(struct runner *r)
+{
+	const struct worker *w = r->round->worker;
+	struct churn *c = &r->churn;
+	struct table_name own, other;
+	size_t i;
+
+	for (i = 0; i < BATCH; i++) {
+		names_of(w, r->round->row, &c->ops[c->moved], &own, &other);
+		r->wrong |= w->ops->rename(w->table, c->back ? &other : &own,
+					   c->back ? &own : &other) != 0;
+		c->moved = next_of(c, c->moved);
+		c->back ^= !c->moved;
+	}
+	r->done += BATCH;
+}
+
 /* A chain through one line of each place for an entry. */
 static void batch_load(struct runner *r)
 {
@@ -560,7 +690,12 @@ static void sleep_ms(double ms)
 		continue;
 }
 
-/* All that comes and goes is there again. */
+static bool is_of_renames(int row)
+{
+	return row == ROW_RENAME || row == ROW_MOVE;
+}
+
+/* All that comes and goes is there again, under its own name. */
 static void churn_end(struct worker *w)
 {
 	const struct table_ops *ops = w->ops;
@@ -572,6 +707,14 @@ static void churn_end(struct worker *w)
 		const struct op *op = &w->churn.ops[i];
 		uintptr_t found = ask(w, op);
 
+		if (!found && is_of_renames(w->parts_row)) {
+			struct table_name own, other;
+
+			names_of(w, w->parts_row, op, &own, &other);
+			TABLE_CHECK(!ops->rename(w->table, &other, &own));
+			found = ask(w, op);
+			TABLE_CHECK(found == op->value);
+		}
 		/* Negative ones take the place of what was there. */
 		if (found && found != op->value) {
 			TABLE_CHECK(found == TABLE_NEGATIVE);
@@ -586,8 +729,8 @@ static void churn_end(struct worker *w)
 	w->parts = NULL;
 }
 
-/* Each thread gets its part of what comes and goes, and the second half of it is removed; unless the round
- * before was one of the same kind, which has left all so. */
+/* Each thread gets its part of what comes and goes, and the second half of it is removed, unless the row
+ * renames; but if the round before was one of the same kind, it has left all so. */
 static void churn_begin(struct worker *w, int row, unsigned int threads)
 {
 	size_t share = w->churn.n / threads, i;
@@ -607,7 +750,7 @@ static void churn_begin(struct worker *w, int row, unsigned int threads)
 		const struct op *ops = w->churn.ops + part * share;
 
 		w->parts[part] = (struct churn){ .ops = ops, .n = share, .absent = share / 2 };
-		for (i = share / 2; i < share; i++)
+		for (i = share / 2; i < share && !is_of_renames(row); i++)
 			TABLE_CHECK(!w->ops->remove(w->table, ops[i].dir, ops[i].name, ops[i].len));
 	}
 	w->ops->settle(w->table);
@@ -639,6 +782,7 @@ static bool round_choose(struct round *round, int row)
 
 	round->stream = &w->all;
 	round->batch = batch_hit;
+	round->row = row;
 	switch (row) {
 	case ROW_MISS:
 		round->stream = &w->miss;
@@ -648,6 +792,10 @@ static bool round_choose(struct round *round, int row)
 		break;
 	case ROW_HIT_ZIPF:
 		round->stream = &w->zipf;
+		break;
+	case ROW_WALK:
+		round->stream = &w->paths;
+		round->batch = batch_walk;
 		break;
 	case ROW_95_5:
 		round->batch = batch_mixed;
@@ -661,6 +809,10 @@ static bool round_choose(struct round *round, int row)
 	case ROW_INSERT_NEGATIVE:
 		round->batch = batch_updates;
 		round->negative = row == ROW_INSERT_NEGATIVE;
+		return true;
+	case ROW_RENAME:
+	case ROW_MOVE:
+		round->batch = batch_rename;
 		return true;
 	}
 	return false;
