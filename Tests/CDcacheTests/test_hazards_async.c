@@ -150,6 +150,35 @@ TEST(two_cancels_find_the_same_entry, "H20")
 	tree_end(&tree);
 }
 
+/* Somebody has the entry's lock for longer than is worth spinning for: the cancel looks again, outside of its
+ * read section, and gets it at last. */
+TEST(a_cancel_waits_for_the_lock, "H20")
+{
+	struct tree tree = tree_begin(NULL, NULL);
+	struct dentry *dentry = d_alloc_parallel(tree.root, COLD, NULL);
+	struct request request;
+	struct canceller canceller = { .waiter = &request.waiter };
+	struct gate first = { 0 }, again = { 0 };
+	pthread_t thread;
+
+	must_wait(&request, tree.root, COLD);
+	gate_arm(&first, DC_W3, dentry, 1);
+	thread = test_thread(take_back, &canceller);
+	CHECK(gate_wait(&first, 1));
+	lockref_lock(&dentry->d_lockref);
+	gate_open(&first);
+	gate_arm(&again, DC_W3, dentry, 1);
+	CHECK(gate_wait(&again, 1));
+	lockref_unlock(&dentry->d_lockref);
+	gate_open(&again);
+	test_join(thread);
+	CHECK(canceller.got);
+	CHECK_EQ(d_lookup_fail(dentry, -EIO), 0);
+	CHECK_EQ(request.calls, 0);
+	dput(dentry);
+	tree_end(&tree);
+}
+
 static struct dentry *again_in;
 
 static void register_again(struct d_waiter *waiter, struct dentry *result)
