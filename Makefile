@@ -14,7 +14,7 @@
 #	make mutants-sample	some of them, chosen anew each time
 #	make broken-checkers	breaks the checkers: does a run go red, or a mutant slip through?
 #	make check-hot-paths	instructions and allocations of hits, against committed figures
-#	make fuzz		two million inputs of the fuzzers (Tests/FuzzTests)
+#	make fuzz		two million inputs of the fuzzers (Tests/FuzzTests); make test: half of them
 #	make promela		the protocol as a Promela model, checked by spin
 #	make coverage		lines and branches of the core that the C tests reach
 #	make benchmarks		the C benchmark programs, in build/benchmarks
@@ -71,22 +71,25 @@ endif
 
 # A recipe's $(MAKE) in as many jobs as there are processors, unless the user said how many.
 PARALLEL = $(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
+# The same for what may run beside each other: each target's output is shown when it is done, in one
+# piece. What fails lets the others end, and then all of it fails.
+TOGETHER = $(PARALLEL) --output-sync=target
 
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .PHONY: all run test verify check asan tsan model histories coverage analyze mutants mutants-sample \
 	broken-checkers promela fuzz fuzzers asan-swift tsan-swift warnings format format-check \
-	check-symbols check-probes check-headers check-install check-casefold check-hazards check-swift \
-	check-swift-consumer check-command check-hot-paths benchmarks bench check-bench bench-swift \
-	install uninstall deps clean FORCE
+	check-release check-checked check-symbols check-probes check-headers check-install check-casefold \
+	check-hazards check-swift check-swift-consumer check-command check-hot-paths benchmarks bench \
+	check-bench bench-swift install uninstall deps clean FORCE
 
 all: $(BUILD)/libdcache.so $(BUILD)/libdcache.a
 
 # ---- what must be there ----
 
 # These goals install what is missing; all others only say so.
-INSTALLING := deps run test verify check asan tsan model analyze mutants mutants-sample \
-	broken-checkers promela fuzz fuzzers histories coverage warnings asan-swift tsan-swift \
+INSTALLING := deps run test verify check check-release check-checked asan tsan model analyze \
+	mutants mutants-sample broken-checkers promela fuzz fuzzers histories coverage warnings asan-swift tsan-swift \
 	check-swift check-swift-consumer check-command check-hot-paths format format-check bench check-bench \
 	bench-swift
 deps:
@@ -301,14 +304,19 @@ check-bench: $(SUITE) $(BUILD)/bench/names
 
 # ---- tests ----
 
-check asan tsan warnings benchmarks histories bench check-bench: WERROR := 1
+check check-release check-checked asan tsan warnings benchmarks histories bench check-bench: WERROR := 1
 
-check: $(BUILD)/checked/cdcache-tests $(BUILD)/release/cdcache-tests check-casefold \
-		check-symbols check-probes check-headers check-install
+check: check-casefold check-symbols check-probes check-headers check-install \
+	check-release check-checked
+
+# Two targets, so that two jobs run both at once: the tests wait more than they compute.
+check-release: $(BUILD)/release/cdcache-tests
 	@echo "--- C tests, release build"
-	$(Q)$(BUILD)/release/cdcache-tests
+	$(Q)$<
+
+check-checked: $(BUILD)/checked/cdcache-tests
 	@echo "--- C tests, checked build"
-	$(Q)$(BUILD)/checked/cdcache-tests
+	$(Q)$<
 
 check-casefold: $(BUILD)/checked/casefold_filter
 	$(Q)python3 Tests/CDcacheTests/casefold_tables_check.py $<
@@ -401,13 +409,14 @@ $(BUILD)/model/model-tests: $(MODEL_OBJECTS)
 
 # Every interleaving with at most one preemption; with two, or with one and one older value, or one
 # spurious wakeup and one late callback, as many as the time for each scenario allows, and the same
-# without a bound for some (make verify lets them all end). Then 700 000 random ones with all of that,
+# without a bound for some (make verify lets them all end). Then 800 000 random ones with all of that,
 # from a fresh seed. Last, each allocation failing in turn.
 MODEL := $(BUILD)/model/model-tests -j $(JOBS)
+MODEL_SECONDS := 0.5
 model: $(BUILD)/model/model-tests
 	@echo "--- controlled scheduler"
 	$(Q)$(MODEL) -b 1
-	$(Q)$(MODEL) -b 2 -t 0.5
+	$(Q)$(MODEL) -b 2 -t $(MODEL_SECONDS)
 	$(Q)$(MODEL) -b 1 -s 1 -t 0.3
 	$(Q)$(MODEL) -b 1 -w 1 -g 1 -t 0.3
 	$(Q)$(MODEL) -b -1 -u 1 -t 1
@@ -550,8 +559,9 @@ $(BUILD)/fuzz/fuzz_schedule: $(BUILD)/fuzz/schedule/Tests/FuzzTests/fuzz_schedul
 
 fuzzers: $(addprefix $(BUILD)/fuzz/fuzz_,program program_release names schedule)
 
+FUZZ_INPUTS := 2000000
 fuzz: fuzzers
-	$(Q)Tests/FuzzTests/run -b $(BUILD)/fuzz
+	$(Q)Tests/FuzzTests/run -b $(BUILD)/fuzz -n $(FUZZ_INPUTS)
 
 # The protocol of one parallel lookup, on paper.
 promela: | deps
@@ -589,24 +599,22 @@ $(BUILD)/hot-paths/hot_path: $(wildcard Tests/HotPathTests/*.c Tests/HotPathTest
 check-hazards:
 	scripts/hazard-table --check docs/verification.md
 
+# What cannot make use of all processors runs beside others of its kind. The depth-first search is cut off
+# earlier than in model (it begins with the same schedules each time), the fuzzers get half the inputs, and
+# fewer mutants are tried; these targets alone, and verify, take the time.
 test: | deps
 	$(need_swift)
-	$(PARALLEL) warnings
-	$(PARALLEL) check
-	$(PARALLEL) asan
-	$(PARALLEL) tsan
-	$(PARALLEL) model
+	$(TOGETHER) warnings check asan tsan
+	$(PARALLEL) model MODEL_SECONDS=0.25
 	$(PARALLEL) histories
-	$(PARALLEL) fuzz
+	$(PARALLEL) fuzz FUZZ_INPUTS=1000000
 	$(MAKE) --no-print-directory coverage
 	$(MAKE) --no-print-directory analyze
 	$(MAKE) --no-print-directory promela
-	$(MAKE) --no-print-directory mutants-sample
+	$(MAKE) --no-print-directory mutants-sample MUTANTS_SAMPLE=10
 	$(MAKE) --no-print-directory broken-checkers
 	$(MAKE) --no-print-directory check-hazards
-	$(MAKE) --no-print-directory check-hot-paths
-	$(MAKE) --no-print-directory check-command
-	$(MAKE) --no-print-directory check-swift-consumer
+	$(TOGETHER) check-command check-hot-paths check-swift-consumer
 	$(MAKE) --no-print-directory asan-swift
 	$(MAKE) --no-print-directory tsan-swift
 	$(MAKE) --no-print-directory check-swift

@@ -150,6 +150,30 @@ TEST(two_cancels_find_the_same_entry, "H20")
 	tree_end(&tree);
 }
 
+/* Somebody has the entry's lock for longer than is worth spinning for: the cancel looks again, outside of its
+ * read section, and gets it at last. */
+TEST(a_cancel_waits_for_the_lock, "H20")
+{
+	struct tree tree = tree_begin(NULL, NULL);
+	struct dentry *dentry = d_alloc_parallel(tree.root, COLD, NULL);
+	struct request request;
+	struct canceller canceller = { .waiter = &request.waiter };
+	pthread_t thread;
+
+	must_wait(&request, tree.root, COLD);
+	points_count();
+	lockref_lock(&dentry->d_lockref);
+	thread = test_thread(take_back, &canceller);
+	CHECK(EVENTUALLY(point_count(DC_W3) >= 2));
+	lockref_unlock(&dentry->d_lockref);
+	test_join(thread);
+	CHECK(canceller.got);
+	CHECK_EQ(d_lookup_fail(dentry, -EIO), 0);
+	CHECK_EQ(request.calls, 0);
+	dput(dentry);
+	tree_end(&tree);
+}
+
 static struct dentry *again_in;
 
 static void register_again(struct d_waiter *waiter, struct dentry *result)
