@@ -121,24 +121,29 @@ static int one_hash(const struct dentry *dir, struct qstr *name)
 	return 0;
 }
 
-/* Of one hash, one length, and different from the first word on, or only in a later one. */
+/* Of one hash, one length, and different from the first word on, or only in a later one; short enough to be
+ * compared by windows, and longer. */
 TEST(names_that_collide_may_differ_anywhere, "d_hash d_lookup")
 {
 	static const struct dentry_operations ops = { .d_hash = one_hash };
-	static const char *const names[] = { "aaaaaaaa-bbbbbbbb", "Aaaaaaaa-bbbbbbbb",
-					     "aaaaaaaa-bbbbbbbB", "aaaaaaaa-Bbbbbbbb" };
+	static const char *const names[] = {
+		"aaaaaaaa-bbbbbbbb",		     "Aaaaaaaa-bbbbbbbb",
+		"aaaaaaaa-bbbbbbbB",		     "aaaaaaaa-Bbbbbbbb",
+		"aaaaaaaa-cccccccccccccccc-bbbbbbb", "Aaaaaaaa-cccccccccccccccc-bbbbbbb",
+		"aaaaaaaa-cccccccccccccccc-bbbbbbB", "aaaaaaaa-cccccccCcccccccc-bbbbbbb",
+	};
 	struct tree tree = tree_begin(NULL, NULL);
-	struct dentry *entries[4], *found, *second;
+	struct dentry *entries[8], *found, *second;
 	int i;
 
 	d_set_d_op(tree.root, &ops);
-	for (i = 0; i < 4; i++) {
-		struct qstr name = qstr_init(names[i], 17);
+	for (i = 0; i < 8; i++) {
+		struct qstr name = qstr_init(names[i], strlen(names[i]));
 
 		entries[i] = tree_add(&tree, tree.root, &name, 0);
 	}
-	for (i = 0; i < 4; i++) {
-		struct qstr name = qstr_init(names[i], 17);
+	for (i = 0; i < 8; i++) {
+		struct qstr name = qstr_init(names[i], strlen(names[i]));
 
 		found = d_lookup(tree.root, &name);
 		CHECK(found == entries[i]);

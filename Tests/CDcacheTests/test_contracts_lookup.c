@@ -115,6 +115,8 @@ TEST(a_hash_computed_once_serves_every_directory, "d_hash_name d_hash_and_lookup
 	CHECK_EQ(d_hash_name(tree.root, &name), 0);
 	CHECK(name.hash);
 	CHECK_EQ(name.hash, full_name_hash(dir, "cold", 4));
+	/* What a d_hash has left of a name. */
+	CHECK_EQ(full_name_hash(dir, "", 0), full_name_hash(tree.root, NULL, 0));
 	CHECK(d_lookup(tree.root, &name) == above);
 	CHECK(d_lookup(dir, &name) == below);
 	CHECK(d_alloc_parallel(dir, &name, &wq) == below);

@@ -98,7 +98,9 @@ struct WalkCommandTests {
   @Test("what is cached is true for its time to live")
   func timeToLive() {
     let tree = Self.makeTree()
-    let change = "sleep 0.1; rm '\(tree.path)/home/y'; sleep 0.1; echo home/y"
+    // Once it has been answered, however long that takes.
+    let change =
+      "until [ -s \"$answers\" ]; do sleep 0.01; done; rm '\(tree.path)/home/y'; sleep 0.1; echo home/y"
     for (ttl, line) in [
       (1, "home/y: No such file or directory (2 backend calls,"),
       (0, "home/y: /home/y, regular file (cached,"),
@@ -106,7 +108,11 @@ struct WalkCommandTests {
       tree.remove("home/y")
       tree.file("home/y")
       let result = shell(
-        "{ echo home/y; \(change); } | '\(pathOfDcache())' walk '\(tree.path)' --ttl \(ttl)")
+        """
+        answers=$(mktemp)
+        { echo home/y; \(change); } | '\(pathOfDcache())' walk '\(tree.path)' --ttl \(ttl) >"$answers"
+        cat "$answers"; rm "$answers"
+        """)
       let last = result.output.split(separator: "\n").last.map { String($0).withoutInode } ?? ""
       #expect(last.hasPrefix(line), "\(result.output)")
     }
