@@ -9,11 +9,29 @@ import CDcache
 // created, removed or invalidated meanwhile overtakes the lookup.
 
 /// What a call keeps from one wait to the next.
-private struct Wait {
-  var deadline = Deadline.none
-  var seat: LookupFlights.Seat?
+private struct Wait: ~Copyable {
+  let deadline: Deadline
+  var seat = LookupSeat()
   /// Was the last answer that of a lookup that was waited for?
   var isShared = false
+
+  init(deadline: Deadline = .none) { self.deadline = deadline }
+
+  @inline(__always)
+  nonisolated(nonsending)
+    func outcome(of waiter: LookupWaiter) async -> LookupWaiter.Outcome
+  {
+    deadline.exists
+      ? await waiter.outcome(deadline, seat.flight) : await waiter.outcome(seat.flight)
+  }
+}
+
+/// What a call has come to.
+private enum Step<Payload: AnyObject & Sendable>: ~Copyable {
+  case found(Dentry<Payload>)
+  case pending(InLookup<Payload>)
+  /// It is registered.
+  case waiting(LookupWaiter)
 }
 
 extension DentryCache {
@@ -80,31 +98,48 @@ extension DentryCache {
       _ parent: borrowing Dentry<Payload>, _ name: Name, _ wait: inout Wait
     ) async throws(DcacheError) -> AllocParallel<Payload>
   {
-    wait.isShared = false
-    if let hit = lookup(parent: parent, name: name) { return .found(hit) }
-    let directory = parent.raw
+    var outcome: LookupWaiter.Outcome?
     while true {
-      guard !Task.isCancelled else { throw .canceled }
-      let waiter = LookupWaiter()
-      let answer = name.withQstr { name in
-        waiter.register { d_alloc_parallel_async(directory, name, $0) }
-      }
-      if answer != nil {
-        let entry = try pointer(answer)
-        return d_in_lookup(entry)
-          ? .pending(InLookup(consuming: entry)) : .found(Dentry(consuming: entry))
-      }
-      if wait.seat == nil { wait.seat = flights.seat(directory: directory, name: name) }
-      switch await waiter.outcome(wait.deadline, wait.seat) {
-      case .ended(let result):
-        // nil: nobody knows yet; another round.
-        if result.raw == nil { continue }
-        wait.isShared = true
-        return .found(Dentry(consuming: try pointer(result.raw)))
-      case .stopped(let error):
-        throw error
+      switch try step(parent, name, &wait, after: outcome) {
+      case .found(let entry): return .found(entry)
+      case .pending(let lookup): return .pending(lookup)
+      case .waiting(let waiter): outcome = await wait.outcome(of: waiter)
       }
     }
+  }
+
+  /// All that is done between two waits; `outcome`: of the last, if this is not the first step. Not `async`,
+  /// nor part of what is: a waiting task's frames are what waking it costs, as they are in no cache any more.
+  @inline(never)
+  private func step<Name: DentryName & ~Escapable>(
+    _ parent: borrowing Dentry<Payload>, _ name: Name, _ wait: inout Wait,
+    after outcome: LookupWaiter.Outcome?
+  ) throws(DcacheError) -> Step<Payload> {
+    wait.isShared = false
+    switch outcome {
+    case nil:
+      if let hit = lookup(parent: parent, name: name) { return .found(hit) }
+    case .stopped(let error):
+      throw error
+    case .ended(let result):
+      // nil: nobody knows yet; another round.
+      guard result.raw != nil else { break }
+      wait.isShared = true
+      return .found(Dentry(consuming: try pointer(result.raw)))
+    }
+    guard !Task.isCancelled else { throw .canceled }
+    let waiter = LookupWaiter()
+    let directory = parent.raw
+    let answer = name.withQstr { name in
+      waiter.register { d_alloc_parallel_async(directory, name, $0) }
+    }
+    if answer != nil {
+      let entry = try pointer(answer)
+      return d_in_lookup(entry)
+        ? .pending(InLookup(consuming: entry)) : .found(Dentry(consuming: entry))
+    }
+    wait.seat.take(in: flights, directory: directory, name: name)
+    return .waiting(waiter)
   }
 }
 
@@ -147,7 +182,7 @@ extension DentryCache {
     case .found(let entry):
       return entry
     case .pending(let lookup):
-      return try await ask(backend, for: name, in: parent, lookup, cancellation, wait.seat)
+      return try await ask(backend, for: name, in: parent, lookup, cancellation, &wait)
     }
   }
 
@@ -165,7 +200,7 @@ extension DentryCache {
     case .pending(let lookup):
       return try await ask(
         { name throws(DcacheError) in try backend(name) }, for: name, in: parent, lookup,
-        cancellation, wait.seat)
+        cancellation, &wait)
     }
   }
 
@@ -188,7 +223,7 @@ extension DentryCache {
       return entry
     case .pending(let lookup):
       return try await ask(
-        backend, for: name, in: SharedDentry(parent.duplicate()), lookup, cancellation, wait)
+        backend, for: name, in: SharedDentry(parent.duplicate()), lookup, cancellation, &wait)
     }
   }
 
@@ -231,6 +266,7 @@ extension DentryCache {
   }
 
   /// All of it but asking.
+  @inline(__always)
   nonisolated(nonsending)
     private func find<Name: DentryName & ~Escapable>(
       _ parent: borrowing Dentry<Payload>, _ name: Name, _ wait: inout Wait
@@ -242,13 +278,17 @@ extension DentryCache {
     guard parent.isDirectory else { throw .notDirectory }
     // As in `resolveSlow`.
     var isToBeChecked = true
+    var outcome: LookupWaiter.Outcome?
     while true {
-      switch try await begin(parent, name, &wait) {
+      switch try step(parent, name, &wait, after: outcome) {
+      case .waiting(let waiter):
+        outcome = await wait.outcome(of: waiter)
       case .found(let entry):
         // Who waited for an answer takes it as it is, if there is nobody who can say more.
         if !isToBeChecked || (wait.isShared && backend?.revalidate == nil) { return .found(entry) }
         if try await isTrueOrInvalidated(entry, wait.deadline) { return .found(entry) }
         isToBeChecked = false
+        outcome = nil
       case .pending(let lookup):
         if parent.isComplete { return .found(try lookup.addNegative()) }
         return .pending(lookup)
@@ -257,6 +297,7 @@ extension DentryCache {
   }
 
   /// As `isTrue`, asking the backend for tasks.
+  @inline(never)
   nonisolated(nonsending)
     private func isTrueOrInvalidated(
       _ entry: borrowing Dentry<Payload>, _ deadline: Deadline
@@ -303,17 +344,19 @@ extension DentryCache {
   }
 
   /// Ask in this task.
+  @inline(never)
   nonisolated(nonsending)
     private func ask<Name: DentryName & ~Escapable>(
       _ backend: nonisolated(nonsending) (Name) async throws(DcacheError) -> LookupAnswer<Payload>,
       for name: Name, in parent: borrowing Dentry<Payload>, _ lookup: consuming InLookup<Payload>,
-      _ cancellation: LookupCancellation, _ seat: LookupFlights.Seat?
+      _ cancellation: LookupCancellation, _ wait: inout Wait
     ) async throws(DcacheError) -> Dentry<Payload>
   {
     let owner = LookupOwner(lookup)
-    let seat = seat ?? flights.seat(directory: parent.raw, name: name)
+    let flight = wait.seat.take(in: flights, directory: parent.raw, name: name)
     let result = await withTaskCancellationHandler {
-      await owner.ask(backend, for: name, cancellation, seat, flights)
+      await owner.ask(
+        backend, for: name, cancellation, flight.takeUnretainedValue(), flights)
     } onCancel: {
       owner.stop(cancellation, .canceled)
     }
@@ -322,11 +365,12 @@ extension DentryCache {
   }
 
   /// Ask in a task of its own, which may outlive the call.
+  @inline(never)
   nonisolated(nonsending)
     private func ask<Name: DentryName & Sendable>(
       _ backend: @escaping @Sendable (Name) async throws(DcacheError) -> LookupAnswer<Payload>,
       for name: Name, in parent: SharedDentry<Payload>, _ lookup: consuming InLookup<Payload>,
-      _ cancellation: LookupCancellation, _ wait: Wait
+      _ cancellation: LookupCancellation, _ wait: inout Wait
     ) async throws(DcacheError) -> Dentry<Payload>
   {
     let deadline = wait.deadline
@@ -337,10 +381,12 @@ extension DentryCache {
     let owner = LookupOwner(lookup)
     let answer = Rendezvous<Result<RawResult, DcacheError>>()
     let flights = flights
-    let seat = wait.seat ?? flights.seat(directory: parent.dentry.raw, name: name)
+    let flight = wait.seat.take(in: flights, directory: parent.dentry.raw, name: name)
+    // A seat of the task's own. The directory and the table are referenced as long as it is taken.
+    let seat = flight.takeUnretainedValue()
+    seat.sit()
     let call = Task {
-      // The directory is referenced as long as the seat is taken.
-      defer { withExtendedLifetime(parent) {} }
+      defer { withExtendedLifetime((parent, flights)) { LookupFlight.rise(.passUnretained(seat)) } }
       let result = await owner.ask(backend, for: name, cancellation, seat, flights)
       // nil: `stop` was first.
       if let result { answer.bring(result) }

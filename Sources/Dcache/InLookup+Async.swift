@@ -56,7 +56,9 @@ extension InLookup {
   {
     let rawInode = inode.take()
     let directory = parent()
-    var seat: LookupFlights.Seat?
+    // To after the end of the seat.
+    defer { withExtendedLifetime(flights) {} }
+    var seat = LookupSeat()
     while true {
       let waiter = LookupWaiter()
       let asked = raw
@@ -65,8 +67,8 @@ extension InLookup {
       }
       if let stored { return try redirected(stored) }
       // The inode is still ours.
-      if seat == nil { seat = flights?.seat(directory: directory.raw, name: name) }
-      switch await waiter.outcome(.none, seat) {
+      if let flights { seat.take(in: flights, directory: directory.raw, name: name) }
+      switch await waiter.outcome(seat.flight) {
       case .ended(let result):
         dput(result.raw)
       case .stopped(let error):

@@ -104,6 +104,19 @@ import Testing
     await waiter.value
   }
 
+  /// One that goes leaves the place where they meet to those who are still there.
+  @Test func aWaiterThatGoesLeavesTheOthersTogether() async {
+    let owner = owner("x")
+    await suspend { owner.hasBegun.isOpen }
+    let first = waiter("x", priority: .background)
+    await cache.suspendForWaiters(1)
+    first.cancel()
+    await first.value
+    let second = waiter("x", priority: .high)
+    await suspend { owner.hasEnded.isOpen }
+    await second.value
+  }
+
   /// In a case-insensitive directory another spelling is the same lookup.
   @Test func anotherSpellingRaisesTheOwner() async throws {
     let cache = try makeCache(options: CacheOptions(matching: .caseInsensitive))

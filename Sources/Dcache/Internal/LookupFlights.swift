@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
 import CDcache
+import Synchronization
 
 /// The tasks that are after one name, so that the one who asks the backend is not less urgent than any
 /// of those who wait for it.
@@ -11,14 +12,25 @@ import CDcache
 /// 2. The runtime is called without the lock, by one at a time (`isBusy`): it runs handlers of the
 ///    program's. Others only leave their wish.
 /// 3. A wish outlives an owner: who becomes the next one is raised by itself.
+/// 4. A wish is written with the lock held, and only grows. Who reads without it that it is as great as his
+///    own has nothing to do: whoever wrote it raises the owners before, and it is read by those after.
+/// 5. It is in its table, which holds it, while anybody is after the name. Who comes is counted with the lock
+///    held, who goes is not; the last to go takes the lock, and looks whether somebody came. So whoever is
+///    counted needs no reference: many go at once, and each would touch what all the others do, too.
 internal final class LookupFlight: @unchecked Sendable {
-  // Sendable: all that changes is touched with the lock held only.
+  // Sendable: all that changes is touched with the lock held only, or atomic.
+  private let shard: LookupFlights.Shard
+  private let key: LookupFlights.Key
   /// Its table's, which many share: held for moments only. Signalled when `isBusy` ends.
-  private let monitor: Monitor
+  private var monitor: Monitor { shard.monitor }
   private var owners: [Owner] = []
   private var entered = 0
-  private var wanted: TaskPriority?
+  /// Of a priority.
+  private let wanted = Atomic<UInt8>(0)
   private var isBusy = false
+  /// How many are after the name.
+  private let users = Atomic<Int>(0)
+  fileprivate var isUnused: Bool { users.load(ordering: .relaxed) == 0 }
 
   private struct Owner {
     let number: Int
@@ -26,10 +38,10 @@ internal final class LookupFlight: @unchecked Sendable {
     var priority: TaskPriority
   }
 
-  /// How many are after the name; the table's.
-  fileprivate var users = 0
-
-  fileprivate init(_ monitor: Monitor) { self.monitor = monitor }
+  fileprivate init(_ key: LookupFlights.Key, _ shard: LookupFlights.Shard) {
+    self.key = key
+    self.shard = shard
+  }
 
   /// The current task is the owner from now on, until it calls `leave` with the number that is returned.
   internal func enter() -> Int {
@@ -55,15 +67,19 @@ internal final class LookupFlight: @unchecked Sendable {
 
   /// Somebody of that priority waits.
   internal func escalate(to priority: TaskPriority) {
+    // Rule 4.
+    guard wanted.load(ordering: .relaxed) < priority.rawValue else { return }
     monitor.lock()
-    wanted = max(wanted ?? priority, priority)
+    wanted.max(priority.rawValue, ordering: .relaxed)
     raise()
     monitor.unlock()
   }
 
   /// Rule 2. With the lock held, but not throughout.
   private func raise() {
-    while !isBusy, let owner = owners.last, let wanted, wanted > owner.priority {
+    while !isBusy, let owner = owners.last {
+      let wanted = TaskPriority(rawValue: wanted.load(ordering: .relaxed))
+      guard wanted > owner.priority else { return }
       owners[owners.count - 1].priority = wanted
       isBusy = true
       monitor.unlock()
@@ -72,6 +88,47 @@ internal final class LookupFlight: @unchecked Sendable {
       isBusy = false
       monitor.broadcast()
     }
+  }
+
+  /// One more is after the name: the lock is held, or somebody is, who stays.
+  internal func sit() { users.add(1, ordering: .relaxed) }
+
+  /// Rule 5. For each `sit`. The table is the caller's, who has no other hold on the flight.
+  internal static func rise(_ flight: Unmanaged<LookupFlight>) {
+    let (key, shard) = flight._withUnsafeGuaranteedRef {
+      ($0.key, Unmanaged.passUnretained($0.shard))
+    }
+    // Releasing, so that who removes it comes after all that was done with it.
+    let left = flight._withUnsafeGuaranteedRef {
+      $0.users.subtract(1, ordering: .acquiringAndReleasing).newValue
+    }
+    guard left == 0 else { return }
+    // Somebody may have sat down, or risen and removed it.
+    shard._withUnsafeGuaranteedRef { $0.removeUnused(key) }
+  }
+}
+
+/// A place in the flight of a name, from the first time that a task waits until it has what it wants. The
+/// table's owner is referenced as long as it is taken.
+internal struct LookupSeat: ~Copyable {
+  internal private(set) var flight: Unmanaged<LookupFlight>?
+
+  internal init() {}
+
+  deinit {
+    if let flight { LookupFlight.rise(flight) }
+  }
+
+  /// Sit down, unless that has been done. `directory` is referenced by the caller as long as the seat is
+  /// taken, so that nothing else gets its address.
+  @discardableResult
+  internal mutating func take<Name: DentryName & ~Escapable>(
+    in flights: LookupFlights, directory: OpaquePointer, name: Name
+  ) -> Unmanaged<LookupFlight> {
+    if let flight { return flight }
+    let flight = flights.sit(directory: directory, name: name)
+    self.flight = flight
+    return flight
   }
 }
 
@@ -84,62 +141,42 @@ internal final class LookupFlights: Sendable {
     let hash: UInt32
   }
 
-  private final class Shard: @unchecked Sendable {
+  fileprivate final class Shard: @unchecked Sendable {
     // Sendable: the table is touched with the lock held only.
     let monitor = Monitor()
     var flights: [Key: LookupFlight] = [:]
+
+    /// What is there now, if it is nobody's.
+    func removeUnused(_ key: Key) {
+      monitor.lock()
+      defer { monitor.unlock() }
+      if flights[key]?.isUnused == true { flights[key] = nil }
+    }
   }
 
   private let shards = (0..<16).map { _ in Shard() }
 
-  /// A place in the flight of a name, from the first time that a task waits until it has what it wants.
-  internal final class Seat: Sendable {
-    internal let flight: LookupFlight
-    private let flights: LookupFlights
-    private let key: Key
-
-    fileprivate init(_ key: Key, _ flights: LookupFlights) {
-      flight = flights.sit(key)
-      self.flights = flights
-      self.key = key
-    }
-
-    deinit {
-      flights.rise(key, flight)
-    }
-  }
-
-  /// Take a seat. `directory` is referenced by the caller as long as it is taken, so that nothing else gets
-  /// its address. Calls `d_hash_name`.
-  internal func seat<Name: DentryName & ~Escapable>(
+  /// Calls `d_hash_name`.
+  fileprivate func sit<Name: DentryName & ~Escapable>(
     directory: OpaquePointer, name: Name
-  ) -> Seat {
+  ) -> Unmanaged<LookupFlight> {
     let hash = name.withQstr { name in
       var hashed = name.pointee
       // A name that is none has another hash, and nobody who is after it.
       _ = d_hash_name(directory, &hashed)
       return hashed.hash
     }
-    return Seat(Key(directory: UInt(bitPattern: directory), hash: hash), self)
-  }
-
-  private func shard(_ key: Key) -> Shard { shards[Int(key.hash >> 3) % shards.count] }
-
-  fileprivate func sit(_ key: Key) -> LookupFlight {
-    let shard = shard(key)
+    let key = Key(directory: UInt(bitPattern: directory), hash: hash)
+    let shard = shards[Int(hash >> 3) % shards.count]
     shard.monitor.lock()
     defer { shard.monitor.unlock() }
-    let flight = shard.flights[key] ?? LookupFlight(shard.monitor)
+    if let flight = shard.flights[key] {
+      flight.sit()
+      return Unmanaged.passUnretained(flight)
+    }
+    let flight = LookupFlight(key, shard)
+    flight.sit()
     shard.flights[key] = flight
-    flight.users += 1
-    return flight
-  }
-
-  fileprivate func rise(_ key: Key, _ flight: LookupFlight) {
-    let shard = shard(key)
-    shard.monitor.lock()
-    defer { shard.monitor.unlock() }
-    flight.users -= 1
-    if flight.users == 0 { shard.flights[key] = nil }
+    return Unmanaged.passUnretained(flight)
   }
 }

@@ -39,12 +39,12 @@ extension LookupOwner {
   nonisolated(nonsending)
     internal func ask<Name: DentryName & ~Escapable>(
       _ backend: nonisolated(nonsending) (Name) async throws(DcacheError) -> LookupAnswer<Payload>,
-      for name: Name, _ cancellation: LookupCancellation, _ seat: LookupFlights.Seat,
+      for name: Name, _ cancellation: LookupCancellation, _ flight: LookupFlight,
       _ flights: LookupFlights
     ) async -> Result<RawResult, DcacheError>?
   {
-    let number = seat.flight.enter()
-    defer { seat.flight.leave(number) }
+    let number = flight.enter()
+    defer { flight.leave(number) }
     return await answer(from: backend, for: name, cancellation, flights)
   }
 

@@ -66,3 +66,47 @@ void benchmark_section_payload(const void *directories, const struct benchmark_k
 {
 	section(directories, keys, n, true);
 }
+
+/* Of the keys that are given to a call. It divides the names of a directory. */
+#define BATCH 16
+
+void benchmark_lookup_batch(const void *directories, const struct benchmark_key *keys, size_t n)
+{
+	struct dentry *const *dirs = directories;
+	struct d_lookup_request requests[BATCH];
+	size_t i, j;
+
+	BENCH_CHECK(n % BATCH == 0);
+	for (i = 0; i < n; i += BATCH) {
+		for (j = 0; j < BATCH; j++) {
+			requests[j].parent = dirs[keys[i + j].directory];
+			requests[j].name = qstr_init(keys[i + j].name, keys[i + j].len);
+		}
+		d_lookup_batch(requests, BATCH);
+		for (j = 0; j < BATCH; j++) {
+			BENCH_CHECK(is_right(requests[j].dentry, &keys[i + j], false));
+			dput(requests[j].dentry);
+		}
+	}
+}
+
+void benchmark_walk_batch(const void *directories, const struct benchmark_key *keys, size_t n)
+{
+	struct dentry *root = dget_parent(*(struct dentry *const *)directories);
+	struct dcache_walk_request requests[BATCH];
+	size_t i, j;
+
+	BENCH_CHECK(n % BATCH == 0);
+	for (i = 0; i < n; i += BATCH) {
+		for (j = 0; j < BATCH; j++) {
+			requests[j].path = keys[i + j].name;
+			requests[j].len = keys[i + j].len;
+		}
+		dcache_walk_batch(root, NULL, requests, BATCH, 0);
+		for (j = 0; j < BATCH; j++) {
+			BENCH_CHECK(is_right(requests[j].dentry, &keys[i + j], false));
+			dput(requests[j].dentry);
+		}
+	}
+	dput(root);
+}

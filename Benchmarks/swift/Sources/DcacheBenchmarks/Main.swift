@@ -5,6 +5,7 @@
 //
 // Rows:
 //   calls       hits through the module beside the C calls it makes, on one cache (Calls.swift)
+//   batches     many hits a call, beside the C calls and as many calls for one (Batches.swift)
 //   peers       hit, miss and 95/5 beside a Dictionary behind a Mutex, and an actor (Peers.swift)
 //   cold-name   many tasks and one cold name, beside single flights made of an actor (ColdNames.swift)
 //   cold-names  many tasks, each with a cold name of its own in one directory, beside the same
@@ -23,6 +24,7 @@ struct Benchmarks {
     #else
       let options = Options(CommandLine.arguments.dropFirst())
       if options.rows.contains("calls") { await measureCalls(options) }
+      if options.rows.contains("batches") { await measureBatches(options) }
       if options.rows.contains("peers") { await measurePeers(options) }
       if options.rows.contains("cold-name") { await measureColdName(options) }
       if options.rows.contains("cold-names") { await measureColdNames(options) }

@@ -4,7 +4,7 @@ import Glibc
 
 /// The command line.
 struct Options {
-  static let allRows = ["calls", "peers", "cold-name", "cold-names"]
+  static let allRows = ["calls", "batches", "peers", "cold-name", "cold-names"]
 
   /// Entries of a table.
   var entries = 1_000_000

@@ -60,4 +60,11 @@ void benchmark_reference_payload(const void *directories, const struct benchmark
 				 size_t n);
 void benchmark_section_payload(const void *directories, const struct benchmark_key *keys, size_t n);
 
+/*
+ * The same, many at once, as many as Swift gives to a call: names of the directory of each key, and paths from
+ * the directories' parent. Several keys in a row are of one directory.
+ */
+void benchmark_lookup_batch(const void *directories, const struct benchmark_key *keys, size_t n);
+void benchmark_walk_batch(const void *directories, const struct benchmark_key *keys, size_t n);
+
 #endif /* DCACHE_SWIFT_BENCHMARKS_H */
