@@ -367,8 +367,7 @@ static struct dentry *kill(struct dentry *dentry)
 		/* A walk without references may stand here, and must not go on. */
 		write_seqcount_invalidate(&dentry->d_seq);
 	inode = d_clear_inode(dentry);
-	lockref_die(&dentry->d_lockref);
-	lockref_unlock(&dentry->d_lockref);
+	lockref_die_unlock(&dentry->d_lockref);
 	if (inode)
 		dc_unlock(&inode->i_lock);
 	DC_POINT(DC_K2, dentry);
@@ -436,8 +435,7 @@ static struct dentry *put_slow(struct dentry *dentry, enum put_how how, bool *ki
 		if (end_abandoned(dentry))
 			continue;
 		if (lockref_count(&dentry->d_lockref) > 1 || retain(dentry, how)) {
-			lockref_put_locked(&dentry->d_lockref);
-			lockref_unlock(&dentry->d_lockref);
+			lockref_put_unlock(&dentry->d_lockref);
 			break;
 		}
 		inode = d_inode_of(dentry);

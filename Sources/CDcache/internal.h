@@ -652,7 +652,8 @@ void dir_seq_wait(struct inode *dir);
 /* Make it odd: nobody else's lookup in @dir ends by adding until dir_seq_end(). */
 void dir_seq_begin(struct inode *dir);
 void dir_seq_end(struct inode *dir);
-/* It is not what it was, and as odd as it was: whoever missed a name before looks again. */
+/* It is not what it was, and as odd as it was: whoever missed a name before looks again. Sequentially consistent,
+ * as dir_seq_read(): parallel.c, P10. */
 void dir_seq_announce(struct inode *dir);
 
 /* ---- icache.c ---- */
