@@ -136,8 +136,7 @@ void dentry_discard_bare(struct dentry *dentry)
 	name_discard(dentry);
 	object_free(&dc->dentry_slabs, dentry);
 	dcache_account(dc, -(int64_t)sizeof(*dentry));
-	limit_add(&dc->counters, LIMIT_ENTRIES, -1);
-	count_add(dc, COUNT_ENTRIES_GONE, 1);
+	counter_limit_add(&dc->counters, COUNT_ENTRIES_GONE, 1, LIMIT_ENTRIES, -1);
 	count_add(dc, COUNT_ENTRIES_FREED, 1);
 }
 
@@ -393,8 +392,7 @@ static struct dentry *kill(struct dentry *dentry)
 	account_waits(dc, sizeof(*dentry));
 	name_waits(dentry);
 	dc_call_rcu(&dc->reclaim, &dentry->d_rcu, dentry_free);
-	count_add(dc, COUNT_ENTRIES_GONE, 1);
-	limit_add(&dc->counters, LIMIT_ENTRIES, -1);
+	counter_limit_add(&dc->counters, COUNT_ENTRIES_GONE, 1, LIMIT_ENTRIES, -1);
 	/* The last touch of the instance, but for the parent's sake. */
 	count_add(dc, COUNT_ENTRIES_FREED, 1);
 	return parent;

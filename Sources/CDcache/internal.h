@@ -270,26 +270,25 @@ static inline void count_add(struct dcache *dc, enum counter counter, int64_t by
 /* There is one hashed negative more or less: @by is 1 or -1. */
 static inline void count_negative(struct dcache *dc, int64_t by)
 {
-	counter_add(&dc->counters, by > 0 ? COUNT_NEGATIVES_MADE : COUNT_NEGATIVES_GONE, 1);
-	limit_add(&dc->counters, LIMIT_NEGATIVES, by);
+	counter_limit_add(&dc->counters, by > 0 ? COUNT_NEGATIVES_MADE : COUNT_NEGATIVES_GONE, 1,
+			  LIMIT_NEGATIVES, by);
 }
 
 /* Memory comes and goes; or waits for a grace period, and then goes. */
+static inline void account_waits(struct dcache *dc, size_t bytes)
+{
+	counter_limit_add(&dc->counters, COUNT_BYTES_LEFT, (int64_t)bytes, LIMIT_BYTES,
+			  -(int64_t)bytes);
+}
+
 static inline void dcache_account(struct dcache *dc, int64_t bytes)
 {
 	if (bytes > 0) {
-		counter_add(&dc->counters, COUNT_BYTES_TAKEN, bytes);
+		counter_limit_add(&dc->counters, COUNT_BYTES_TAKEN, bytes, LIMIT_BYTES, bytes);
 	} else {
-		counter_add(&dc->counters, COUNT_BYTES_LEFT, -bytes);
+		account_waits(dc, (size_t)-bytes);
 		counter_add(&dc->counters, COUNT_BYTES_FREED, -bytes);
 	}
-	limit_add(&dc->counters, LIMIT_BYTES, bytes);
-}
-
-static inline void account_waits(struct dcache *dc, size_t bytes)
-{
-	counter_add(&dc->counters, COUNT_BYTES_LEFT, (int64_t)bytes);
-	limit_add(&dc->counters, LIMIT_BYTES, -(int64_t)bytes);
 }
 
 static inline void account_waited(struct dcache *dc, size_t bytes)
