@@ -381,14 +381,15 @@ histories: $(BUILD)/release/history-tests $(BUILD)/checked/history-tests
 # The controlled scheduler: the core's own sources, instrumented for the thread sanitizer, on a
 # runtime of ours.
 MODEL_CORE := $(filter-out Sources/CDcache/casefold.c Sources/CDcache/sync/reclaim.c Sources/CDcache/sync/slab.c \
-	Sources/CDcache/sync/monitor.c Sources/CDcache/sync/hooks.c,$(CORE)) Tests/ModelTests/world.c \
+	Sources/CDcache/sync/monitor.c Sources/CDcache/sync/hooks.c Sources/CDcache/sync/number.c,$(CORE)) \
+	Tests/ModelTests/world.c \
 	$(wildcard Tests/ModelTests/scenarios_*.c) \
 	$(addprefix Tests/HistoryTests/,operations.c store.c outside.c)
 MODEL_RUNTIME := $(addprefix Tests/ModelTests/,runtime.c memory.c floor.c explore.c \
 	trace.c tsan.c main.c) \
 	Tests/HistoryTests/checker.c Tests/HistoryTests/spec.c
 MODEL_OPTIONS := -std=gnu11 -g $(WARNINGS) -Werror -DDCACHE_MODEL -DDCACHE_DEBUG -DLRU_SHARDS=2u \
-	-DTABLE_SHARDS=1u -DTABLE_STEP=1u -DTABLE_FILL=1u -DBUCKET_SLOTS=1u -DCOUNTER_SHARDS=1u \
+	-DTABLE_SHARDS=1u -DTABLE_STEP=1u -DTABLE_FILL=1u -DBUCKET_SLOTS=1u -DCOUNTER_SHARDS=1u -DDC_THREAD_NUMBERS=2u \
 	-Dpthread_detach=model_pthread_detach \
 	-Iinclude -ISources/CDcache -ITests/ModelTests -ITests/HistoryTests
 MODEL_OBJECTS := $(MODEL_CORE:%.c=$(BUILD)/model/%.o) $(MODEL_RUNTIME:%.c=$(BUILD)/model/%.o)
@@ -531,7 +532,7 @@ $(BUILD)/fuzz/fuzz_$(1): $(patsubst %.c,$(BUILD)/fuzz/$(1)/%.o,$(2) $(3))
 endef
 
 FUZZ_PROGRAM_CORE := $(filter-out Sources/CDcache/casefold.c Sources/CDcache/sync/reclaim.c Sources/CDcache/sync/slab.c \
-	Sources/CDcache/sync/monitor.c Sources/CDcache/sync/hooks.c,$(CORE))
+	Sources/CDcache/sync/monitor.c Sources/CDcache/sync/hooks.c Sources/CDcache/sync/number.c,$(CORE))
 FUZZ_PROGRAM := $(addprefix Tests/FuzzTests/,fuzz_program.c program_input.c program_calls.c \
 	program_tree.c program_walk.c program_waits.c program_async.c oracle.c floor.c)
 FUZZ_NAMES := $(addprefix Tests/FuzzTests/,fuzz_names.c names_tables.c)

@@ -179,6 +179,14 @@ static DC_ALWAYS_INLINE struct hlist_bl_node *bucket_first(struct bucket_search 
 #define bucket_for_each(node, search, bucket, hash) \
 	for (node = bucket_first(search, bucket, hash); node; node = bucket_next(search))
 
+/* Is there nothing that may have the hash, nor anybody who may be adding it, nor another array to be looked
+ * into? In a read section. Sequentially consistent: parallel.c, P10. */
+static inline bool bucket_is_vacant(const struct bucket *bucket, uint64_t hash)
+{
+	return !atomic_load_explicit(&bucket->chain.first, memory_order_seq_cst) &&
+	       !bucket_tagged(bucket, hash);
+}
+
 /* Copy the bucket for B2: search in @view, and let table_lock_as() compare. */
 static inline void bucket_view(struct bucket *view, const struct bucket *bucket)
 {

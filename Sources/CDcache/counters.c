@@ -11,10 +11,11 @@
 /* What threads may have allocated, and counted, when they come to make room for it. */
 #define BYTES_IN_FLIGHT 65536
 
-void counters_init(struct counters *counters)
+void counters_init(struct counters *counters, bool limited)
 {
 	unsigned int i;
 
+	atomic_init(&counters->limited, limited);
 	for (i = 0; i < NR_LIMITS; i++)
 		limit_set(counters, (enum limit_kind)i, 0);
 }
@@ -45,8 +46,21 @@ bool counters_none_alive(const struct counters *counters)
 	       counter_sum(counters, COUNT_ENTRIES_MADE) + counter_sum(counters, COUNT_INODES_MADE);
 }
 
-void limit_fold(struct counters *counters, enum limit_kind kind, struct counter_shard *shard,
-		int64_t share)
+/* Of those without a place of their own. */
+static struct counter_shard *counter_shard(struct counters *counters)
+{
+	return &counters->shards[dc_thread_id() % COUNTER_SHARDS];
+}
+
+void counter_add_shared(struct counters *counters, enum counter counter, int64_t by)
+{
+	atomic_fetch_add_explicit(&counter_shard(counters)->count[counter], (uint64_t)by,
+				  memory_order_release);
+}
+
+/* A share has become as big as @share: that much goes over to the total, unless somebody else has seen to it. */
+static void limit_fold(struct counters *counters, enum limit_kind kind, struct counter_shard *shard,
+		       int64_t share)
 {
 	_Atomic int64_t *total = &counters->totals[kind].value;
 	int64_t now;
@@ -67,6 +81,22 @@ void limit_fold(struct counters *counters, enum limit_kind kind, struct counter_
 		atomic_fetch_sub_explicit(total, share, memory_order_acq_rel);
 }
 
+void limit_add_shared(struct counters *counters, enum limit_kind kind, int64_t by)
+{
+	struct counter_shard *shard = counter_shard(counters);
+	int64_t batch = atomic_load_explicit(&counters->limits[kind].batch, memory_order_relaxed);
+	int64_t share;
+
+	if (batch == 1) {
+		atomic_fetch_add_explicit(&counters->totals[kind].value, by, memory_order_acq_rel);
+		return;
+	}
+	share = atomic_fetch_add_explicit(&shard->share[kind], by, memory_order_seq_cst) + by;
+	batch = atomic_load_explicit(&counters->limits[kind].batch, memory_order_seq_cst);
+	if (share >= batch || share <= -batch)
+		limit_fold(counters, kind, shard, share);
+}
+
 /* None keeps more than @batch. */
 static void empty_shares(struct counters *counters, enum limit_kind kind, int64_t batch)
 {
@@ -83,6 +113,26 @@ static void empty_shares(struct counters *counters, enum limit_kind kind, int64_
 	}
 }
 
+/* N5. Limits are set by one thread at a time. */
+static void begin_limits(struct counters *counters)
+{
+	unsigned int i;
+	int kind;
+
+	if (limits_are_set(counters))
+		return;
+	atomic_store_explicit(&counters->limited, true, memory_order_seq_cst);
+	dc_synchronize_rcu();
+	for (i = 0; i < DC_THREAD_NUMBERS; i++) {
+		for (kind = 0; kind < NR_LIMITS; kind++)
+			atomic_fetch_add_explicit(
+				&counters->totals[kind].value,
+				atomic_load_explicit(&counters->own[i].share[kind],
+						     memory_order_relaxed),
+				memory_order_acq_rel);
+	}
+}
+
 void limit_set(struct counters *counters, enum limit_kind kind, uint64_t max)
 {
 	struct limit *limit = &counters->limits[kind];
@@ -91,6 +141,7 @@ void limit_set(struct counters *counters, enum limit_kind kind, uint64_t max)
 	int64_t batch = UNLIMITED_BATCH;
 
 	if (max) {
+		begin_limits(counters);
 		threshold = (int64_t)(max < most ? max : most);
 		batch = threshold / SLACK_PART / COUNTER_SHARDS;
 		if (batch > UNLIMITED_BATCH)

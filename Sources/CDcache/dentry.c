@@ -137,8 +137,7 @@ void dentry_discard_bare(struct dentry *dentry)
 	name_discard(dentry);
 	object_free(&dc->dentry_slabs, dentry);
 	dcache_account(dc, -(int64_t)sizeof(*dentry));
-	limit_add(&dc->counters, LIMIT_ENTRIES, -1);
-	count_add(dc, COUNT_ENTRIES_GONE, 1);
+	counter_limit_add(&dc->counters, COUNT_ENTRIES_GONE, 1, LIMIT_ENTRIES, -1);
 	count_add(dc, COUNT_ENTRIES_FREED, 1);
 }
 
@@ -340,8 +339,7 @@ static struct dentry *kill(struct dentry *dentry)
 		/* A walk without references may stand here, and must not go on. */
 		write_seqcount_invalidate(&dentry->d_seq);
 	inode = d_clear_inode(dentry);
-	lockref_die(&dentry->d_lockref);
-	lockref_unlock(&dentry->d_lockref);
+	lockref_die_unlock(&dentry->d_lockref);
 	if (inode)
 		dc_unlock(&inode->i_lock);
 	DC_POINT(DC_K2, dentry);
@@ -367,8 +365,7 @@ static struct dentry *kill(struct dentry *dentry)
 	account_waits(dc, sizeof(*dentry));
 	name_waits(dentry);
 	dc_call_rcu(&dc->reclaim, &dentry->d_rcu, dentry_free);
-	count_add(dc, COUNT_ENTRIES_GONE, 1);
-	limit_add(&dc->counters, LIMIT_ENTRIES, -1);
+	counter_limit_add(&dc->counters, COUNT_ENTRIES_GONE, 1, LIMIT_ENTRIES, -1);
 	/* The last touch of the instance, but for the parent's sake. */
 	count_add(dc, COUNT_ENTRIES_FREED, 1);
 	return parent;
@@ -409,8 +406,7 @@ static struct dentry *put_slow(struct dentry *dentry, enum put_how how, bool *ki
 		if (end_abandoned(dentry))
 			continue;
 		if (lockref_count(&dentry->d_lockref) > 1 || retain(dentry, how)) {
-			lockref_put_locked(&dentry->d_lockref);
-			lockref_unlock(&dentry->d_lockref);
+			lockref_put_unlock(&dentry->d_lockref);
 			break;
 		}
 		inode = d_inode_of(dentry);

@@ -35,7 +35,7 @@ struct hlist_bl_node {
 	_Atomic uint64_t next;
 };
 
-/* Lock the bucket if it is free and not MOVED. */
+/* Lock the bucket if it is free and not MOVED. Sequentially consistent, as the next: parallel.c, P10. */
 static inline bool hlist_bl_trylock(struct hlist_bl_head *head)
 {
 	uint64_t word = atomic_load_explicit(&head->first, memory_order_relaxed);
@@ -43,7 +43,7 @@ static inline bool hlist_bl_trylock(struct hlist_bl_head *head)
 	while (!(word & (HLIST_BL_LOCKED | HLIST_BL_MOVED))) {
 		if (atomic_compare_exchange_strong_explicit(&head->first, &word,
 							    word | HLIST_BL_LOCKED,
-							    memory_order_acquire,
+							    memory_order_seq_cst,
 							    memory_order_relaxed))
 			return true;
 	}
@@ -55,7 +55,7 @@ static inline bool hlist_bl_lock_at(struct hlist_bl_head *head, uint64_t word)
 {
 	return !(word & HLIST_BL_BITS) &&
 	       atomic_compare_exchange_strong_explicit(&head->first, &word, word | HLIST_BL_LOCKED,
-						       memory_order_acquire, memory_order_relaxed);
+						       memory_order_seq_cst, memory_order_relaxed);
 }
 
 static inline struct hlist_bl_node *hlist_bl_node_of(uint64_t word)

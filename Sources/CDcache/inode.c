@@ -206,7 +206,7 @@ bool inode_trylock_shared(struct inode *dir)
 
 uint32_t dir_seq_read(const struct inode *dir)
 {
-	return atomic_load_explicit(&dir->i_dir_seq, memory_order_acquire);
+	return atomic_load_explicit(&dir->i_dir_seq, memory_order_seq_cst);
 }
 
 bool dir_seq_is_odd(uint32_t seq)
@@ -260,5 +260,5 @@ void dir_seq_end(struct inode *dir)
 
 void dir_seq_announce(struct inode *dir)
 {
-	atomic_fetch_add_explicit(&dir->i_dir_seq, DIR_SEQ_ONE, memory_order_release);
+	atomic_fetch_add_explicit(&dir->i_dir_seq, DIR_SEQ_ONE, memory_order_seq_cst);
 }

@@ -116,7 +116,8 @@ int dcache_create(const struct dcache_options *opts, struct dcache **out)
 	if (!dc)
 		return -ENOMEM;
 	memset(dc, 0, sizeof(*dc));
-	counters_init(&dc->counters);
+	counters_init(&dc->counters,
+		      limits.max_entries || limits.max_negatives || limits.max_bytes);
 	atomic_init(&dc->reclaim.bound, RECLAIM_BOUND);
 	dcache_account(dc, sizeof(*dc));
 	dc->d_op = opts->d_op;

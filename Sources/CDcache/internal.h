@@ -274,26 +274,25 @@ static inline void count_add(struct dcache *dc, enum counter counter, int64_t by
 /* There is one hashed negative more or less: @by is 1 or -1. */
 static inline void count_negative(struct dcache *dc, int64_t by)
 {
-	counter_add(&dc->counters, by > 0 ? COUNT_NEGATIVES_MADE : COUNT_NEGATIVES_GONE, 1);
-	limit_add(&dc->counters, LIMIT_NEGATIVES, by);
+	counter_limit_add(&dc->counters, by > 0 ? COUNT_NEGATIVES_MADE : COUNT_NEGATIVES_GONE, 1,
+			  LIMIT_NEGATIVES, by);
 }
 
 /* Memory comes and goes; or waits for a grace period, and then goes. */
+static inline void account_waits(struct dcache *dc, size_t bytes)
+{
+	counter_limit_add(&dc->counters, COUNT_BYTES_LEFT, (int64_t)bytes, LIMIT_BYTES,
+			  -(int64_t)bytes);
+}
+
 static inline void dcache_account(struct dcache *dc, int64_t bytes)
 {
 	if (bytes > 0) {
-		counter_add(&dc->counters, COUNT_BYTES_TAKEN, bytes);
+		counter_limit_add(&dc->counters, COUNT_BYTES_TAKEN, bytes, LIMIT_BYTES, bytes);
 	} else {
-		counter_add(&dc->counters, COUNT_BYTES_LEFT, -bytes);
+		account_waits(dc, (size_t)-bytes);
 		counter_add(&dc->counters, COUNT_BYTES_FREED, -bytes);
 	}
-	limit_add(&dc->counters, LIMIT_BYTES, bytes);
-}
-
-static inline void account_waits(struct dcache *dc, size_t bytes)
-{
-	counter_add(&dc->counters, COUNT_BYTES_LEFT, (int64_t)bytes);
-	limit_add(&dc->counters, LIMIT_BYTES, -(int64_t)bytes);
 }
 
 static inline void account_waited(struct dcache *dc, size_t bytes)
@@ -671,7 +670,8 @@ void dir_seq_wait(struct inode *dir);
 /* Make it odd: nobody else's lookup in @dir ends by adding until dir_seq_end(). */
 void dir_seq_begin(struct inode *dir);
 void dir_seq_end(struct inode *dir);
-/* It is not what it was, and as odd as it was: whoever missed a name before looks again. */
+/* It is not what it was, and as odd as it was: whoever missed a name before looks again. Sequentially consistent,
+ * as dir_seq_read(): parallel.c, P10. */
 void dir_seq_announce(struct inode *dir);
 
 /* ---- icache.c ---- */

@@ -112,11 +112,16 @@ static inline void lockref_put_locked(struct lockref *ref)
 		lockref_add_locked(ref, -1);
 }
 
-/* The lock is held, and the caller's is the only reference: there will be none any more. */
-static inline void lockref_die(struct lockref *ref)
+/* The same two, and release the lock. */
+static inline void lockref_put_unlock(struct lockref *ref)
 {
-	atomic_fetch_add_explicit(&ref->word, (uint64_t)(LOCKREF_DEAD - 1) << 32,
-				  memory_order_release);
+	word_add_unlock(&ref->word, lockref_count(ref) < LOCKREF_STUCK ? (uint64_t)-1 << 32 : 0);
+}
+
+/* The lock is held, and released, and the caller's is the only reference: there will be none any more. */
+static inline void lockref_die_unlock(struct lockref *ref)
+{
+	word_add_unlock(&ref->word, (uint64_t)(LOCKREF_DEAD - 1) << 32);
 }
 
 /* The lock is held. @bits: LOCKREF_KEEP, LOCKREF_SLOW. */
@@ -127,7 +132,9 @@ static inline void lockref_set_bits(struct lockref *ref, uint64_t bits)
 
 static inline void lockref_clear_bits(struct lockref *ref, uint64_t bits)
 {
-	atomic_fetch_and_explicit(&ref->word, ~bits, memory_order_relaxed);
+	/* Nobody else changes them meanwhile. */
+	if (atomic_load_explicit(&ref->word, memory_order_relaxed) & bits)
+		atomic_fetch_and_explicit(&ref->word, ~bits, memory_order_relaxed);
 }
 
 /* Take a reference while there are fewer than @full; those of LOCKREF_STUCK need not be counted. */
@@ -138,7 +145,7 @@ static inline enum lockref_got lockref_get_below(struct lockref *ref, int32_t fu
 
 	for (;;) {
 		if (lockref_count_of(word) < 0) {
-			/* Who is told that it is gone sees what was done before (lockref_die()). */
+			/* Who is told that it is gone sees what was done before (lockref_die_unlock()). */
 			(void)atomic_load_explicit(&ref->word, memory_order_acquire);
 			return LOCKREF_GONE;
 		}

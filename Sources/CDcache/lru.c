@@ -291,6 +291,8 @@ static void make_room(struct dcache *dc, unsigned int first, enum limit_kind kin
 
 void lru_make_room(struct dcache *dc, uint32_t hash)
 {
+	if (!limits_are_set(&dc->counters))
+		return;
 	make_room(dc, hash % LRU_SHARDS, LIMIT_NEGATIVES);
 	make_room(dc, hash % LRU_SHARDS, LIMIT_ENTRIES);
 	make_room(dc, hash % LRU_SHARDS, LIMIT_BYTES);

@@ -13,8 +13,8 @@
  *		wait if the sequence was odd; a move meanwhile means: again from A1
  *		search the bucket of the in-lookup table, without its lock
  *	A4	if the name is there: lock the entry, join those who wait for it
- *	A3	lock the bucket if nothing was added to it since (bucket.h, B2), see that the
- *		sequence is what it was at A1, and put a new entry into it
+ *	A3	lock the bucket if nothing was added to it since (bucket.h, B2), or nothing in it can be of the
+ *		name, see that the sequence is what it was at A1, and put a new entry into it
  *
  *  P1	One owner. Two callers that both get to A3 for one name: the second finds another bucket
  *	and searches again.
@@ -53,7 +53,13 @@
  *	overtaken, and who drops, deletes or moves that entry need not look. One that had passed the
  *	comparison finds the name taken, which is the same. Who changes what the name of an unhashed entry
  *	means (d_instantiate(), d_delete(), d_move()) outdates the lookup of it, too, before anybody can see
- *	the change.
+ *	the change. Looking for that lookup takes no lock where its bucket is seen to have none. Whoever
+ *	begins a lookup locks the bucket and then reads the sequence (A3); who hashes an entry moves the
+ *	sequence and then reads the bucket: all four sequentially consistent, and so is marking a bucket MOVED.
+ *	If the bucket's word is from before it was locked at A3, A3 sees that the sequence moved. Otherwise
+ *	it is locked, or MOVED, which leads to the way with the lock; or what A3 put there is seen, or is
+ *	gone: then that lookup has ended, and met the hashed entry or was hashed before it. There is nobody
+ *	to wait for.
  *  P11	An entry made for an answer that is known already (the stored spelling, a listing's names) is as
  *	old as the question before it can be seen: who waits for it compares it, too.
  *
@@ -276,10 +282,22 @@ void in_lookup_outdate(struct dentry *parent, const struct qstr *name)
 	dir_seq_wait(dir);
 }
 
+/* A stale array will do: what has been moved from there leaves its bucket MOVED. */
+static bool in_lookup_is_vacant(const struct hash_table *table, uint64_t hash)
+{
+	bool vacant;
+
+	dc_read_lock();
+	vacant = bucket_is_vacant(table_bucket(table_current(table), hash), hash);
+	dc_read_unlock();
+	return vacant;
+}
+
 void in_lookup_overtake(struct dentry *parent, const struct qstr *name)
 {
 	dir_seq_announce(d_inode_of(parent));
-	in_lookup_outdate(parent, name);
+	if (!in_lookup_is_vacant(&parent->d_dcache->in_lookup, table_hash(parent, name)))
+		in_lookup_outdate(parent, name);
 }
 
 void in_lookup_outdate_of(struct dentry *dentry)
@@ -348,13 +366,18 @@ static struct dentry *in_lookup_insert(struct dentry *parent, struct inode *dir,
 
 	for (;;) {
 		struct bucket *bucket = table_truth(table, hash);
-		struct dentry *dentry;
-		struct bucket view;
+		bool locked = *new && table_lock_vacant(table, bucket, hash);
 
-		bucket_view(&view, bucket);
-		dentry = in_lookup_find(&view, hash, parent, name);
-		if (dentry)
-			return dentry;
+		if (!locked) {
+			struct dentry *dentry;
+			struct bucket view;
+
+			bucket_view(&view, bucket);
+			dentry = in_lookup_find(&view, hash, parent, name);
+			if (dentry)
+				return dentry;
+			locked = *new && table_lock_as(table, bucket, &view);
+		}
 		if (!*new) {
 			/* The sequence tells whether what was missed before is still true. */
 			dc_read_unlock();
@@ -364,7 +387,7 @@ static struct dentry *in_lookup_insert(struct dentry *parent, struct inode *dir,
 				return *new;
 			continue;
 		}
-		if (!table_lock_as(table, bucket, &view)) {
+		if (!locked) {
 			table_pause(table, bucket, &spins);
 			dc_read_lock();
 			continue;

@@ -6,7 +6,8 @@
  * publishers of different names; those that end a lookup pass one after the other, in the odd
  * window of the directory sequence.
  *
- *  U1	One hashed entry of a name. The bucket is searched without its lock, d_compare and all, and
+ *  U1	One hashed entry of a name. The bucket is locked if there is nothing, seen with the lock held, that
+ *	may bear the name. Otherwise it is searched without its lock, d_compare and all, and
  *	then locked only if nothing was added since (bucket.h, B2). An entry that is dropped and
  *	rehashed in between can hide another from this: it is a diagnosis, for callers that do not
  *	exclude each other as they should, and no more than that.
@@ -35,6 +36,10 @@ struct bucket *bucket_lock_vacant(struct dentry *dir, const struct qstr *name)
 
 		dc_read_lock();
 		bucket = table_truth(table, hash);
+		if (table_lock_vacant(table, bucket, hash)) {
+			dc_read_unlock();
+			return bucket;
+		}
 		bucket_view(&view, bucket);
 		bucket_for_each(node, &search, &view, hash) {
 			match = d_match(container_of(node, struct dentry, d_hash), DCACHE_HASHED,

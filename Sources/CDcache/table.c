@@ -276,7 +276,8 @@ static void move_bucket(struct hash_table *table, struct bucket *old, uint64_t n
 	unsigned int i;
 
 	bucket_lock(table, old);
-	atomic_fetch_or_explicit(&old->chain.first, HLIST_BL_MOVED, memory_order_release);
+	/* Sequentially consistent: parallel.c, P10. */
+	atomic_fetch_or_explicit(&old->chain.first, HLIST_BL_MOVED, memory_order_seq_cst);
 	DC_POINT(DC_G1, old);
 	for (i = 0; i < BUCKET_SLOTS; i++) {
 		node = bucket_slot(old, i);

@@ -10,8 +10,8 @@
  *		is done. On a miss table_moves_on() says whether to go on, in the next array; or
  *		table_moved_on(), which looks at the bucket once more.
  *  changing	needs the one bucket, in whichever array, that holds the truth about a hash:
- *		table_lock(), or table_truth(), bucket_view() and table_lock_as() to search first. That
- *		bucket is never MOVED. A bucket that is being moved is waited for.
+ *		table_lock(), or table_truth(), bucket_view() and table_lock_as() to search first; where
+ *		most likely nothing is to be found, table_lock_vacant() before that. That bucket is never MOVED. A bucket that is being moved is waited for.
  *  tending	table_tend(), now and then after a change, holding no lock: it moves some buckets if
  *		a resize goes on, or begins one.
  *
@@ -153,6 +153,19 @@ static inline bool table_lock_as(struct hash_table *table, struct bucket *bucket
 			      atomic_load_explicit(&view->chain.first, memory_order_relaxed)))
 		return false;
 	if (bucket_same_slots(bucket, view))
+		return true;
+	table_unlock(table, bucket);
+	return false;
+}
+
+/* Lock @bucket, found in this read section, if that is free and nothing there can have @hash, which can be told
+ * without looking at any node. False: search it. */
+static inline bool table_lock_vacant(struct hash_table *table, struct bucket *bucket, uint64_t hash)
+{
+	if (atomic_load_explicit(&bucket->chain.first, memory_order_relaxed) ||
+	    !hlist_bl_lock_at(&bucket->chain, 0))
+		return false;
+	if (!bucket_tagged(bucket, hash))
 		return true;
 	table_unlock(table, bucket);
 	return false;

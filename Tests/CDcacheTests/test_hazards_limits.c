@@ -327,7 +327,7 @@ TEST(no_more_are_counted_than_there_are, "H45 dcache_stats")
 {
 	pthread_t thread;
 
-	counters_init(&coming);
+	counters_init(&coming, false);
 	atomic_store(&came_all, false);
 	thread = test_thread(come_and_go, NULL);
 	while (!atomic_load(&came_all))

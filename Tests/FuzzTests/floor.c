@@ -466,6 +466,11 @@ uint32_t dc_thread_id(void)
 	return (uint32_t)current + 1;
 }
 
+uint32_t dc_thread_number(void)
+{
+	return (uint32_t)current;
+}
+
 void **dc_thread_slot(void)
 {
 	return &fibers[current].slot;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "machine.h"
+#include "sync/number.h"
 
 /* ---- what sync.h promises ---- */
 
@@ -310,6 +311,16 @@ void dc_free_zeroed(void *p, size_t size)
 uint32_t dc_thread_id(void)
 {
 	return (uint32_t)current + 1;
+}
+
+uint32_t dc_thread_number(void)
+{
+	return numbers_given ? (uint32_t)current : DC_THREAD_NUMBERS;
+}
+
+void model_numbers(void)
+{
+	numbers_given = true;
 }
 
 void **dc_thread_slot(void)

@@ -115,7 +115,7 @@ extern uint64_t writes, steps, next_section;
 extern uint64_t memory_hash, order_hash;
 extern long allocations, fail_at;
 extern bool callbacks_running;
-extern bool rules_may_break;
+extern bool rules_may_break, numbers_given;
 extern void *main_sp;
 extern jmp_buf main_jump;
 extern bool in_fibers;			/* not setup, not finish: somebody else may be there */

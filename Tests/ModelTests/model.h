@@ -51,6 +51,9 @@ void model_fail_allocation(long nth);
 /* From here on in this run a broken rule of the core (DC_RULE) is no failure: what a release build
  * makes of the misuse is looked at. */
 void model_rules_may_break(void);
+/* Threads have numbers (sync/number.h) from here on in this run, as many as there are numbers: the setup has
+ * none. */
+void model_numbers(void);
 /* Be the thread of the instance that was made last, until it has freed an instance let go of. */
 void model_instance_thread(void);
 /* Do what the thread of that instance has been asked to do by now. */

@@ -75,7 +75,7 @@ uint64_t writes, steps, next_section;
 uint64_t memory_hash, order_hash;
 long allocations, fail_at;
 bool callbacks_running;
-bool rules_may_break;
+bool rules_may_break, numbers_given;
 void *main_sp;
 jmp_buf main_jump;
 bool in_fibers;
@@ -414,7 +414,7 @@ static void begin(const struct scenario *which, long fail_allocation)
 	quiet_size = 0;
 	nr_callbacks = 0;
 	writes = steps = next_section = 0;
-	callbacks_running = rules_may_break = false;
+	callbacks_running = rules_may_break = numbers_given = false;
 	memset(clocks, 0, sizeof(clocks));
 	memset(unlock_clocks, 0, sizeof(unlock_clocks));
 	memset(queueing_clock, 0, sizeof(queueing_clock));

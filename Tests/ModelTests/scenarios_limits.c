@@ -28,6 +28,18 @@ static void check_lists(void)
 	MODEL_CHECK(lru_count(world.dc) == listed);
 }
 
+/* What the total knows of, or is going to. */
+static int64_t counted(enum limit_kind kind)
+{
+	const struct counters *counters = &world.dc->counters;
+	int64_t count = counters->totals[kind].value + counters->shards[0].share[kind];
+	unsigned int i;
+
+	for (i = 0; !limits_are_set(counters) && i < DC_THREAD_NUMBERS; i++)
+		count += counters->own[i].share[kind];
+	return count;
+}
+
 static void check_counts(void)
 {
 	uint64_t entries = 1, negatives = 0;
@@ -42,12 +54,8 @@ static void check_counts(void)
 	}
 	dcache_get_stats(world.dc, &stats);
 	MODEL_CHECK(stats.entries == entries && stats.negatives == negatives);
-	MODEL_CHECK(world.dc->counters.totals[LIMIT_ENTRIES].value +
-			    world.dc->counters.shards[0].share[LIMIT_ENTRIES] ==
-		    (int64_t)entries);
-	MODEL_CHECK(world.dc->counters.totals[LIMIT_NEGATIVES].value +
-			    world.dc->counters.shards[0].share[LIMIT_NEGATIVES] ==
-		    (int64_t)negatives);
+	MODEL_CHECK(counted(LIMIT_ENTRIES) == (int64_t)entries);
+	MODEL_CHECK(counted(LIMIT_NEGATIVES) == (int64_t)negatives);
 	check_lists();
 }
 
@@ -381,6 +389,48 @@ SCENARIO(a_limit_is_lowered_while_entries_come) = {
 	.setup = setup_three,
 	.run = { lower_the_limit, add_two },
 	.finish = finish_lowered,
+};
+
+/* The first limit of an instance, whose threads have counted for themselves until then. */
+static void setup_three_unlimited(void)
+{
+	world_setup();
+	model_quiet(NULL, 0);
+	model_numbers();
+	dput(world_add(world.root, NAME("x"), INODE_REGULAR));
+	dput(world_add(world.root, NAME("y"), INODE_REGULAR));
+}
+
+SCENARIO(a_first_limit_is_set_while_entries_come) = {
+	.covers = "limits N5",
+	.threads = 2,
+	.setup = setup_three_unlimited,
+	.run = { lower_the_limit, add_two },
+	.finish = finish_lowered,
+};
+
+static void finish_unlimited(void)
+{
+	struct dcache_stats stats;
+
+	dcache_get_stats(world.dc, &stats);
+	MODEL_CHECK(stats.entries == 5 && stats.bytes);
+	finish_counted();
+}
+
+static void add_own_unlimited(void)
+{
+	const char *letter = model_thread() ? "a" : "b";
+
+	dput(world_add(world.root, &(const struct qstr)QSTR_INIT(letter, 1), INODE_REGULAR));
+}
+
+SCENARIO(two_count_for_themselves) = {
+	.covers = "limits N5",
+	.threads = 2,
+	.setup = setup_three_unlimited,
+	.run = { add_own_unlimited, add_own_unlimited },
+	.finish = finish_unlimited,
 };
 
 /* ---- full counts ---- */

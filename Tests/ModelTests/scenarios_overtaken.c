@@ -515,3 +515,37 @@ SCENARIO(a_name_is_invalidated_that_a_listing_is_replacing) = {
 	.run = { add_what_was_read, invalidate_and_find },
 	.finish = finish_what_is_found,
 };
+
+/* ---- a lookup that begins while the name is made ---- */
+
+static void begin(void)
+{
+	struct dentry *got = d_alloc_parallel(world.root, NAME("n"), NULL);
+
+	MODEL_CHECK(!IS_ERR(got));
+	world.found[model_thread()] = got;
+}
+
+static void make_and_keep(void)
+{
+	world.entry = world_add(world.root, NAME("n"), INODE_REGULAR);
+}
+
+/* It found what was made, or is not to be hashed. */
+static void finish_begun(void)
+{
+	struct dentry *got = world.found[0];
+
+	MODEL_CHECK(d_in_lookup(got) ? d_lookup_overtaken(got) : got == world.entry);
+	d_lookup_done(got);
+	dput(world.entry);
+	world_put_found();
+}
+
+SCENARIO(a_lookup_begins_while_the_name_is_made) = {
+	.covers = "H13 P10",
+	.threads = 2,
+	.setup = world_setup,
+	.run = { begin, make_and_keep },
+	.finish = finish_begun,
+};

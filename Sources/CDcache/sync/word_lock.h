@@ -51,6 +51,19 @@ static inline void word_unlock(_Atomic uint64_t *word)
 		dc_futex_wake_low(word, 1);
 }
 
+/* The same, and add @by to what the word holds besides: one step instead of two. */
+static inline void word_add_unlock(_Atomic uint64_t *word, uint64_t by)
+{
+	uint64_t value = atomic_load_explicit(word, memory_order_relaxed);
+
+	while (!atomic_compare_exchange_strong_explicit(word, &value,
+							(value & ~WORD_LOCK_BITS) + by,
+							memory_order_release, memory_order_relaxed))
+		;
+	if (value & WORD_SLEEPERS)
+		dc_futex_wake_low(word, 1);
+}
+
 #pragma GCC visibility pop
 
 #endif /* DCACHE_SYNC_WORD_LOCK_H */
