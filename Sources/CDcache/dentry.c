@@ -150,7 +150,12 @@ struct dentry *d_alloc(struct dentry *parent, const struct qstr *name)
 		err = name_check(name);
 	if (!err)
 		err = name_prepare(parent, name, &prepared);
-	return err ? ERR_PTR(err) : dentry_alloc(parent->d_dcache, parent, &prepared);
+	if (err)
+		return ERR_PTR(err);
+	/* It is going to be hashed, and listed before the first child. */
+	table_look_ahead(&parent->d_dcache->entries, table_hash(parent, &prepared));
+	dc_prefetch_through(parent->d_children.first);
+	return dentry_alloc(parent->d_dcache, parent, &prepared);
 }
 
 struct dentry *root_alloc(const struct inode *inode, uint32_t flags)
@@ -199,6 +204,8 @@ void d_set_inode(struct dentry *dentry, struct inode *inode)
 	/* Before the inode is seen. */
 	d_start_ttl(dentry, true);
 	write_seqcount_begin(&dentry->d_seq);
+	if (is_dir(inode))
+		d_change_flags(dentry, 0, DCACHE_DIRECTORY);
 	atomic_store_explicit(&dentry->d_inode, inode, memory_order_release);
 	write_seqcount_end(&dentry->d_seq);
 	if (d_flags(dentry) & DCACHE_HASHED)
@@ -215,6 +222,7 @@ struct inode *d_clear_inode(struct dentry *dentry)
 	hlist_del(&dentry->d_alias);
 	d_start_ttl(dentry, false);
 	write_seqcount_begin(&dentry->d_seq);
+	d_change_flags(dentry, DCACHE_DIRECTORY, 0);
 	atomic_store_explicit(&dentry->d_inode, NULL, memory_order_release);
 	write_seqcount_end(&dentry->d_seq);
 	if (d_flags(dentry) & DCACHE_HASHED)
@@ -321,6 +329,16 @@ static void dentry_free(struct reclaim_head *head)
 	object_free(&dc->dentry_slabs, dentry);
 }
 
+/* Ask for the neighbours of an entry that is to be taken from its lists, all at once and before the locks. */
+static void look_around(const struct dentry *dentry, const struct dentry *parent)
+{
+	dc_prefetch_through(dentry->d_lru.next);
+	dc_prefetch_through(dentry->d_lru.prev);
+	dc_prefetch_through(dentry->d_sib.next);
+	dc_prefetch_through(dentry->d_sib.pprev);
+	dc_prefetch(&parent->d_lockref);
+}
+
 /*
  * d_lock, and i_lock if there is an inode, are held, and the caller's is the only reference.
  * Releases both locks. Return: the parent, whose reference is now the caller's, or NULL.
@@ -331,6 +349,7 @@ static struct dentry *kill(struct dentry *dentry)
 	struct dentry *parent = d_parent_of(dentry);
 	struct inode *inode;
 
+	look_around(dentry, parent);
 	if (d_flags(dentry) & DCACHE_LRU_LIST)
 		d_lru_del(dentry);
 	if (d_flags(dentry) & DCACHE_HASHED)

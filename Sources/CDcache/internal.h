@@ -79,6 +79,7 @@ struct external_name {
 #define DCACHE_OWN_TTL		0x4000u	/* ... and is not the instance's default */
 #define DCACHE_NEG_LRU		0x8000u	/* on the list of negatives of its LRU shard */
 #define DCACHE_OVERTAKEN	0x10000u /* ENDED, and its answer came too late to be hashed */
+#define DCACHE_DIRECTORY	0x20000u /* d_inode is one; d_seq */
 #define DCACHE_LRU_SHARD_SHIFT	28	/* the LRU shard, fixed: four bits */
 
 /*
@@ -112,11 +113,11 @@ struct dentry {
 	struct dcache *d_dcache;		/* fixed */
 	const struct dentry_operations *d_op;	/* fixed before the entry can be found */
 	_Atomic(void *) d_fsdata;		/* the program's */
-	struct hlist_node d_sib;		/* parent's d_lock */
 	struct hlist_head d_children;		/* d_lock */
 	/* Next on a chain of the in-lookup table. Shares its place with nothing, since lookups follow that
 	 * chain without its lock. */
 	struct hlist_bl_node d_in_lookup;
+	struct hlist_node d_sib;		/* parent's d_lock */
 	union {
 		/* LRU shard's lock; while a put of its only reference waits: put.c, Q1 */
 		struct list_head d_lru;
@@ -135,6 +136,7 @@ struct dentry {
 } __attribute__((aligned(64)));
 
 _Static_assert(sizeof(struct dentry) == 192, "an entry is three cache lines");
+_Static_assert(offsetof(struct dentry, d_sib) >= 128, "its links are in one line");
 _Static_assert(offsetof(struct dentry, d_iname) == 64 - DNAME_FIRST_LINE, "names in the first line");
 
 /*
@@ -228,6 +230,8 @@ struct deferred_queue {
 struct dcache {
 	/* Some entry has a d_hash or d_compare: set before the entry can be found, and stays. */
 	_Atomic bool own_names;
+	/* Some entry may be older than its directory's generation: set before it is, and stays. */
+	_Atomic bool outdating;
 	/* Fixed after creation. */
 	const struct dentry_operations *d_op;
 	void *private_data;
@@ -379,6 +383,14 @@ static inline bool d_outdated(const struct dentry *dentry, const struct inode *d
 {
 	return atomic_load_explicit(&dentry->d_generation, memory_order_acquire) !=
 	       atomic_load_explicit(&dir->i_generation, memory_order_acquire);
+}
+
+/* The same, but the inode is read only if something has ever been outdated. */
+static inline bool d_outdated_in(const struct dcache *dc, const struct dentry *dentry,
+				 const struct inode *dir)
+{
+	return dc_unlikely(atomic_load_explicit(&dc->outdating, memory_order_acquire)) &&
+	       d_outdated(dentry, dir);
 }
 
 /* Is @dentry, an entry of the directory @dir, stale? Stores nothing; as of the time of its sequence

@@ -28,6 +28,9 @@
  *	takes it back first, so that one it sets itself can be told. Who waited for an answer, or
  *	finds one whose lookup began during the call, takes it however stale (namei.c); so a call asks
  *	the backend once.
+ *  F7	Walks read a directory's generation, another line for each component, only once the instance has been
+ *	told (@outdating, which stays) that one was raised, or an entry made older. It is told before, so
+ *	who does not see it has come before.
  */
 #include "internal.h"
 
@@ -73,11 +76,19 @@ void d_set_ttl(struct dentry *dentry, uint64_t ttl_ns)
 	lockref_unlock(&dentry->d_lockref);
 }
 
+/* Before anything is older than its directory: F7. */
+static void begin_outdating(struct dcache *dc)
+{
+	if (!atomic_load_explicit(&dc->outdating, memory_order_relaxed))
+		atomic_store_explicit(&dc->outdating, true, memory_order_release);
+}
+
 void d_outdate(struct dentry *dentry, uint32_t generation)
 {
 	uint32_t now = atomic_load_explicit(&dentry->d_generation, memory_order_relaxed);
 	uint32_t then;
 
+	begin_outdating(dentry->d_dcache);
 	do {
 		then = (int32_t)(generation - now) < 0 ? generation : now;
 		/* Also if it stays as it is: P9. */
@@ -246,6 +257,7 @@ int d_invalidate_children(struct dentry *dir)
 	if (err)
 		return err;
 	dir_not_complete(d_inode_of(dir));
+	begin_outdating(dir->d_dcache);
 	atomic_fetch_add_explicit(&d_inode_of(dir)->i_generation, 1, memory_order_release);
 	return 0;
 }

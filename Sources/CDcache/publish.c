@@ -284,6 +284,8 @@ int d_instantiate(struct dentry *dentry, struct inode *inode)
 
 void d_drop(struct dentry *dentry)
 {
+	/* It will be put: what it is linked to is written there. */
+	dc_prefetch(&dentry->d_lru);
 	lockref_lock(&dentry->d_lockref);
 	if (d_flags(dentry) & DCACHE_HASHED)
 		d_unhash(dentry);

@@ -11,7 +11,8 @@
  *		table_moved_on(), which looks at the bucket once more.
  *  changing	needs the one bucket, in whichever array, that holds the truth about a hash:
  *		table_lock(), or table_truth(), bucket_view() and table_lock_as() to search first; where
- *		most likely nothing is to be found, table_lock_vacant() before that. That bucket is never MOVED. A bucket that is being moved is waited for.
+ *		most likely nothing is to be found, table_lock_vacant() before that. That bucket is never
+ *		MOVED. A bucket that is being moved is waited for.
  *  tending	table_tend(), now and then after a change, holding no lock: it moves some buckets if
  *		a resize goes on, or begins one.
  *
@@ -106,6 +107,12 @@ static inline struct bucket *table_bucket(uint64_t array, uint64_t hash)
 static inline uint64_t table_current(const struct hash_table *table)
 {
 	return atomic_load_explicit(&table->current, memory_order_acquire);
+}
+
+/* Ask for the bucket of @hash. It may be gone: that is only a hint. */
+static inline void table_look_ahead(const struct hash_table *table, uint64_t hash)
+{
+	dc_prefetch(table_bucket(table_current(table), hash));
 }
 
 /* After a miss in a bucket of *@array, whose head is @word: is there another array to be searched? In a

@@ -383,14 +383,14 @@ static DC_NOINLINE int stride(struct walk *w)
 			break;
 		dentry = find_plain(dc, dir, at, (uint64_t)len << 32 | hash_bytes(dc, at, len), true,
 				    &hit, &missed);
-		if (dc_unlikely(!dentry || d_outdated(dentry, inode)))
+		if (dc_unlikely(!dentry || d_outdated_in(dc, dentry, inode)))
 			break;
 		if (dc_unlikely(hit.flags & (DCACHE_OP_REVALIDATE | DCACHE_EXPIRES)) &&
 		    ((hit.flags & DCACHE_OP_REVALIDATE) || d_stale_in(dentry, inode)))
 			break;
 		child = d_inode_of(dentry);
 		rest = at + len;
-		if (dc_unlikely(!child || !is_dir(child))) {
+		if (dc_unlikely(!(hit.flags & DCACHE_DIRECTORY) || !child)) {
 			/* After the last one, a slash says what the flags say otherwise. */
 			bool last = !w->depth && skip_slashes(rest, end) == end;
 			bool slash = rest < end;

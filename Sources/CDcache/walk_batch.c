@@ -42,12 +42,8 @@ static bool way_next(struct way *way, struct qstr *name)
 /* What a walk reads of an entry, and not a lookup. */
 static void way_to(struct way *way, struct dentry *dentry)
 {
-	const struct inode *inode = d_inode_of(dentry);
-
 	way->at = dentry;
-	dc_prefetch(&dentry->d_generation);
-	if (inode)
-		dc_prefetch(&inode->i_generation);
+	dc_prefetch(&dentry->d_seq);
 }
 
 /* As far as it is a path. */

@@ -546,10 +546,25 @@ TEST(a_stale_entry_is_not_an_answer, "dcache_walk d_is_stale")
 
 	REQUIRE(!IS_ERR(dentry));
 	CHECK(walk_rcu(&tree, "d/f", 0) == dentry);
-	atomic_fetch_add(&d_inode(tree.root)->i_generation, 1);
+	CHECK_EQ(d_invalidate_children(tree.root), 0);
 	CHECK_ERR(walk_rcu(&tree, "d/f", 0), -ECHILD);
 	CHECK_ERR(walk(&tree, "d/f", WALK_CACHED), -EAGAIN);
 	dput(dentry);
+	tree_end(&tree);
+}
+
+TEST(a_directory_becomes_a_file, "dcache_walk_rcu d_delete d_instantiate")
+{
+	struct tree tree = tree_begin(NULL, NULL);
+	struct dentry *dir = tree_add(&tree, tree.root, NAME("dir"), INODE_DIRECTORY);
+
+	CHECK(walk_rcu(&tree, "dir/.", 0) == dir);
+	d_delete(dir);
+	CHECK_ERR(walk_rcu(&tree, "dir/x", 0), -ENOENT);
+	CHECK_EQ(d_instantiate(dir, tree_inode(tree.dc, INODE_REGULAR)), 0);
+	CHECK_ERR(walk_rcu(&tree, "dir/x", 0), -ENOTDIR);
+	CHECK(walk_rcu(&tree, "dir", 0) == dir);
+	dput(dir);
 	tree_end(&tree);
 }
 

@@ -103,6 +103,13 @@ static inline void dc_prefetch(const void *at)
 	__builtin_prefetch(at);
 }
 
+/* The same of what a pointer leads to that others may be changing: whatever it is, it is only a hint. */
+#if defined(DC_TSAN) || defined(DCACHE_MODEL)
+#define dc_prefetch_through(pointer) ((void)&(pointer))
+#else
+#define dc_prefetch_through(pointer) dc_prefetch(*(void *const volatile *)(const void *)&(pointer))
+#endif
+
 #ifdef DCACHE_MODEL
 
 void dc_read_lock(void);
