@@ -156,6 +156,34 @@ TEST(names_that_collide_may_differ_anywhere, "d_hash d_lookup")
 	tree_end(&tree);
 }
 
+/* Of each length that lies in an entry, and different in each byte. */
+TEST(names_that_collide_may_differ_in_any_byte, "d_hash d_lookup")
+{
+	static const struct dentry_operations ops = { .d_hash = one_hash };
+	struct tree tree = tree_begin(NULL, NULL);
+	char buf[DNAME_INLINE_LEN];
+	struct dentry *entry, *found;
+	uint32_t len, at;
+
+	memset(buf, 'a', sizeof(buf));
+	d_set_d_op(tree.root, &ops);
+	for (len = 1; len <= DNAME_INLINE_LEN; len++) {
+		struct qstr name = qstr_init(buf, len);
+
+		entry = tree_add(&tree, tree.root, &name, 0);
+		for (at = 0; at < len; at++) {
+			buf[at] = 'b';
+			CHECK(!d_lookup(tree.root, &name));
+			buf[at] = 'a';
+			found = d_lookup(tree.root, &name);
+			CHECK(found == entry);
+			dput(found);
+		}
+		dput(entry);
+	}
+	tree_end(&tree);
+}
+
 /* ---- writers that do not run, here played by the test: readers neither hang nor burn time ---- */
 
 struct reader {

@@ -330,6 +330,22 @@ static bool alone(const struct history *history, const struct op *op)
 	return true;
 }
 
+/* Does an answer come too late while @op, a DOUBT, goes on? Otherwise that explains nothing, and would only make
+ * more orders. */
+static bool doubt_matters(const struct history *history, const struct op *op)
+{
+	unsigned int i;
+
+	for (i = 0; i < history->nr; i++) {
+		const struct op *other = &history->ops[i];
+
+		if ((other->kind == OP_LATE || other->kind == OP_SPLICE_LATE) &&
+		    other->cell == op->cell && other->begin < op->end && op->begin < other->end)
+			return true;
+	}
+	return false;
+}
+
 /* Gather a group's operations in checker->ops. */
 static unsigned int gather(struct checker *checker, const struct history *history,
 			   unsigned int group, unsigned int *entries)
@@ -342,7 +358,8 @@ static unsigned int gather(struct checker *checker, const struct history *histor
 		const struct op *from = &history->ops[i];
 		struct op *op = &checker->ops[nr];
 
-		if (history->group[from->cell] != group || from->kind == OP_SHRINK)
+		if (history->group[from->cell] != group || from->kind == OP_SHRINK ||
+		    (from->kind == OP_DOUBT && !doubt_matters(history, from)))
 			continue;
 		*op = *from;
 		op->entry = number_anew(checker, from->entry, entries);
@@ -558,6 +575,7 @@ void op_print(const struct op *op, FILE *out)
 		[OP_INSTANTIATE] = "makes positive",
 		[OP_POSITIVE] = "may not make positive what is",
 		[OP_DELETE] = "deletes",
+		[OP_DOUBT] = "may overtake the lookup of the name of",
 		[OP_READ] = "reads",
 		[OP_HASHED] = "looks whether hashed",
 		[OP_ALIAS] = "finds by its inode",

@@ -68,6 +68,7 @@ enum kind {
 	OP_INSTANTIATE,	 /* @entry gets inode @value */
 	OP_POSITIVE,	 /* refused: it has one */
 	OP_DELETE,	 /* @entry's only user: negative; else unhashed. @value: DELETE_ALONE */
+	OP_DOUBT,	 /* whoever changes @entry, unhashed, may say so before it can be seen */
 	/* References. */
 	OP_READ,   /* @entry has inode @value */
 	OP_HASHED, /* @entry is hashed (@value 1) or not, seen under its lock */

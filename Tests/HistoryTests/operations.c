@@ -604,15 +604,24 @@ void act_invalidate(struct lane *lane, unsigned int i)
 	note(lane, stamp(), err ? OP_HIT : OP_DROP, held->cell, err ? 0 : held->entry, 0);
 }
 
+/* The call that has ended may have overtaken a lookup before what it did could be seen. */
+static void note_doubt(struct lane *lane, uint32_t end, const struct held *held)
+{
+	note(lane, end, OP_DOUBT, held->cell, held->entry, 0);
+}
+
 void act_delete(struct lane *lane, unsigned int i)
 {
 	const struct held *held = &lane->held[i];
+	uint32_t end;
 
 	if (is_directory(held->entry))
 		return;
 	call(lane);
 	d_delete(held->dentry);
-	note(lane, stamp(), OP_DELETE, held->cell, held->entry, 0);
+	end = stamp();
+	note(lane, end, OP_DELETE, held->cell, held->entry, 0);
+	note_doubt(lane, end, held);
 }
 
 /* Hash a held entry again by @publish; @otherwise: what it means if that is refused, and not since the
@@ -656,16 +665,21 @@ void act_instantiate(struct lane *lane, unsigned int i)
 {
 	const struct held *held = &lane->held[i];
 	struct inode *inode;
-	uint32_t number;
+	uint32_t number, end;
+	int err;
 
 	if (is_directory(held->entry))
 		return;
 	inode = new_file(lane, &number);
 	call(lane);
-	if (d_instantiate(held->dentry, inode))
-		note(lane, stamp(), OP_POSITIVE, held->cell, held->entry, 0);
-	else
-		note(lane, stamp(), OP_INSTANTIATE, held->cell, held->entry, number);
+	err = d_instantiate(held->dentry, inode);
+	end = stamp();
+	if (err) {
+		note(lane, end, OP_POSITIVE, held->cell, held->entry, 0);
+	} else {
+		note(lane, end, OP_INSTANTIATE, held->cell, held->entry, number);
+		note_doubt(lane, end, held);
+	}
 }
 
 void act_obtain(struct lane *lane, unsigned int i)

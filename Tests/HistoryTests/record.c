@@ -572,7 +572,7 @@ static void check_groups(struct checker *checker)
 			;
 		atomic_fetch_add(&now.partitions, 1);
 		atomic_fetch_add(&now.unknown, verdict == UNKNOWN);
-		if (verdict != LINEARIZABLE) {
+		if (verdict == NOT_LINEARIZABLE) {
 			int none = 0;
 
 			if (atomic_compare_exchange_strong(&now.failing, &none, (int)which + 1))

@@ -35,7 +35,8 @@
  *
  * What an entry that is not hashed means for its name changes while somebody asks for that name: then
  * the answer is LATE, and not hashed, but an outcome: itself, or the directory that was found. (Directories
- * are locked by whoever hashes an entry otherwise.)
+ * are locked by whoever hashes an entry otherwise.) Lookups are overtaken before the change can be seen: so
+ * it is one operation, and that it may already have overtaken one that ends before, another (DOUBT).
  */
 #include <errno.h>
 #include <string.h>
@@ -675,6 +676,12 @@ static bool apply(struct spec *spec, const struct op *op, int way)
 		return inode(spec, entry);
 	case OP_DELETE:
 		return delete_entry(spec, entry, way, op->value & DELETE_ALONE);
+	case OP_DOUBT:
+		if (is_new(spec, entry))
+			return false;
+		if (way == 1)
+			overtake(spec, entry);
+		return true;
 	case OP_READ:
 		return refs(spec, entry) && inode(spec, entry) == op->value;
 	case OP_HASHED:
@@ -718,7 +725,10 @@ static bool apply(struct spec *spec, const struct op *op, int way)
 
 int spec_ways(const struct op *op)
 {
-	return op->kind == OP_DELETE || op->kind == OP_UNLINK || op->kind == OP_JOIN_LATE ? 2 : 1;
+	return op->kind == OP_DELETE || op->kind == OP_UNLINK || op->kind == OP_JOIN_LATE ||
+			       op->kind == OP_DOUBT
+		       ? 2
+		       : 1;
 }
 
 bool spec_apply(struct spec *spec, const struct op *op, int way)
