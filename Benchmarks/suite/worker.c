@@ -457,24 +457,9 @@ static inline uintptr_t ask(const struct worker *w, const struct op *op)
 	return w->ops->lookup(w->table, op->dir, op->name, op->len);
 }
 
-static void batch_hit(struct runner *r)
-{
-	const struct worker *w = r->round->worker;
-	const struct stream *s = r->round->stream;
-	size_t at = r->at, i;
-	uintptr_t wrong = 0;
-
-	for (i = 0; i < BATCH; i++) {
-		wrong |= ask(w, &s->ops[at]) ^ s->ops[at].value;
-		if (++at >= s->n)
-			at = 0;
-	}
-	r->at = at;
-	r->wrong |= wrong;
-	r->done += BATCH;
-}
-
-static void batch_walk(struct runner *r)
+/* Of names or of whole paths, by the call for them. */
+static inline void batch_by(struct runner *r, uintptr_t (*find)(struct table *t, uintptr_t dir,
+								const char *name, size_t len))
 {
 	const struct worker *w = r->round->worker;
 	const struct stream *s = r->round->stream;
@@ -484,13 +469,23 @@ static void batch_walk(struct runner *r)
 	for (i = 0; i < BATCH; i++) {
 		const struct op *op = &s->ops[at];
 
-		wrong |= w->ops->walk(w->table, op->dir, op->name, op->len) ^ op->value;
+		wrong |= find(w->table, op->dir, op->name, op->len) ^ op->value;
 		if (++at >= s->n)
 			at = 0;
 	}
 	r->at = at;
 	r->wrong |= wrong;
 	r->done += BATCH;
+}
+
+static void batch_hit(struct runner *r)
+{
+	batch_by(r, r->round->worker->ops->lookup);
+}
+
+static void batch_walk(struct runner *r)
+{
+	batch_by(r, r->round->worker->ops->walk);
 }
 
 /* The address of the next operation, and with it the next name, is only known when the answer is. */

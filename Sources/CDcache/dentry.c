@@ -25,8 +25,6 @@ static void set_op_flags(struct dentry *dentry, const struct dentry_operations *
 	uint32_t flags = 0;
 
 	dentry->d_op = op;
-	if (op && (op->d_hash || op->d_compare))
-		atomic_store_explicit(&dentry->d_dcache->own_names, true, memory_order_relaxed);
 	if (op && op->d_hash)
 		flags |= DCACHE_OP_HASH;
 	if (op && op->d_compare)
@@ -35,6 +33,8 @@ static void set_op_flags(struct dentry *dentry, const struct dentry_operations *
 		flags |= DCACHE_OP_REVALIDATE;
 	if (op && op->d_delete)
 		flags |= DCACHE_OP_DELETE;
+	if (flags & (DCACHE_OP_HASH | DCACHE_OP_COMPARE))
+		atomic_store_explicit(&dentry->d_dcache->own_names, true, memory_order_relaxed);
 	d_change_flags(dentry,
 		       DCACHE_OP_HASH | DCACHE_OP_COMPARE | DCACHE_OP_REVALIDATE | DCACHE_OP_DELETE,
 		       flags);

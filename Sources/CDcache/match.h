@@ -142,7 +142,8 @@ static DC_ALWAYS_INLINE uint32_t hash_fold(uint64_t hash)
 	return dc_likely((uint32_t)hash) ? (uint32_t)hash : 1;
 }
 
-/* Both halves of a product, each bit of which both numbers have a part in. */
+/* Both halves of a product, each bit of which both numbers have a part in: this is how W. Yi's wyhash, 2019, and
+ * XXH3 mix two words. */
 static DC_ALWAYS_INLINE uint64_t fold_product(uint64_t a, uint64_t b)
 {
 	__extension__ unsigned __int128 product = a;
@@ -151,8 +152,8 @@ static DC_ALWAYS_INLINE uint64_t fold_product(uint64_t a, uint64_t b)
 	return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-/* Keyed as XXH3 is, by the secret's words, and of the same kind (after W. Yi's wyhash, 2019), but without a way
- * of its own for each of several lengths, between which a processor would have to guess. */
+/* Keyed as XXH3 is, by the secret's words, but without a way of its own for each of several lengths, between
+ * which a processor would have to guess. */
 static DC_ALWAYS_INLINE uint32_t hash_windows(const struct dcache *dc, const struct windows *name,
 					      size_t len)
 {
@@ -180,10 +181,9 @@ static DC_ALWAYS_INLINE uint32_t hash_bytes(const struct dcache *dc, const void 
 }
 
 /*
- * Directory and name, mixed: the halves of a product, folded (this is how W. Yi's wyhash, 2019, mixes two words).
- * Addresses are at regular distances, and so would be products with one name: the directory is spread first, and
- * is in both factors. Keyed, as names are: who can make directories cannot choose those in which one name comes
- * into one bucket.
+ * Directory and name, mixed. Addresses are at regular distances, and so would be products with one name: the
+ * directory is spread first, and is in both factors. Keyed, as names are: who can make directories cannot choose
+ * those in which one name comes into one bucket.
  */
 static DC_ALWAYS_INLINE uint64_t table_hash_in(const struct dcache *dc, const struct dentry *parent,
 					       uint32_t hash)

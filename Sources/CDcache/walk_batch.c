@@ -39,13 +39,6 @@ static bool way_next(struct way *way, struct qstr *name)
 	return !name_is_dots(name);
 }
 
-/* What a walk reads of an entry, and not a lookup. */
-static void way_to(struct way *way, struct dentry *dentry)
-{
-	way->at = dentry;
-	dc_prefetch(&dentry->d_seq);
-}
-
 /* As far as it is a path. */
 static struct way way_begin(struct dentry *root, struct dentry *base,
 			    const struct dcache_walk_request *walk, unsigned int flags)
@@ -96,7 +89,7 @@ static void walk_ahead(struct dentry *root, struct dentry *base,
 			if (IS_ERR_OR_NULL(dentry))
 				continue;
 			ways[going] = ways[i];
-			way_to(&ways[going++], dentry);
+			ways[going++].at = dentry;
 		}
 	}
 }

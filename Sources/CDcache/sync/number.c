@@ -8,9 +8,10 @@
  * What tells of a thread's end is a key's destructor. Those of other keys may run later, and come here again:
  * no number is had by then.
  */
-#include "number.h"
-
+#include <errno.h>
 #include <pthread.h>
+
+#include "number.h"
 
 #define NO_NUMBER (DC_THREAD_NUMBERS + 1)
 
